@@ -1,0 +1,20 @@
+"""Bytes of unknown origin -> radiograph: the one door of the room."""
+
+from models.imaging.dicom import decode_dicom
+from models.imaging.radiograph import ImageFormat, Radiograph
+from models.imaging.raster import decode_raster
+from models.imaging.sniff import sniff
+
+
+def decode(content: bytes, *, limit_px: int = 64_000_000) -> Radiograph:
+    """Decode one upload, whatever its format. Nothing but a `ThorascopeError` comes out for any content.
+
+    Raises:
+        UnsupportedMediaError: neither DICOM nor PNG nor JPEG.
+        UndecodableImageError: one of these, but no image comes out of it.
+        ImageTooLargeError: by its header it has more than `limit_px` pixels; told before decoding.
+    """
+    image_format = sniff(content)
+    if image_format is ImageFormat.DICOM:
+        return decode_dicom(content, limit_px=limit_px)
+    return decode_raster(content, image_format, limit_px=limit_px)

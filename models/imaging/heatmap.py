@@ -1,0 +1,163 @@
+"""Maps over a picture: scaling, boxes, colours, and the way from model space back to source space."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from models.imaging.geometry import Box, Placement
+
+_BLOCK_ROWS = 256  # pictures of 64 megapixels are coloured piece by piece
+_OPACITY = 0.6  # of the hottest spot; cold ones are transparent
+_BOX_COLOUR = (64, 224, 255)
+
+# Dark to bright with steady lightness, so that it survives grey printing and colour blindness.
+_ANCHORS = np.array(
+    [
+        (0, 0, 4),
+        (40, 11, 84),
+        (101, 21, 110),
+        (159, 42, 99),
+        (212, 72, 66),
+        (245, 125, 21),
+        (250, 193, 39),
+        (252, 255, 164),
+    ]
+)
+_COLOURS = np.stack(
+    [np.interp(np.linspace(0, len(_ANCHORS) - 1, 256), np.arange(len(_ANCHORS)), channel) for channel in _ANCHORS.T],
+    axis=1,
+).astype(np.uint8)
+
+
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+_Taps = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]
+
+
+def rescale(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Min-max to [0, 1], any shape; a flat map carries no evidence and becomes all zeros."""
+    low, high = float(values.min()), float(values.max())
+    if not high > low:
+        return np.zeros(values.shape, np.float32)
+    return ((values - low) / (high - low)).astype(np.float32)
+
+
+def upsample(grid: NDArray[np.floating], side: int) -> NDArray[np.float32]:
+    """(G, G) -> (side, side), bilinear between cell centres, constant beyond the outermost."""
+    image = Image.fromarray(np.ascontiguousarray(grid, np.float32))
+    return np.array(image.resize((side, side), Image.Resampling.BILINEAR))
+
+
+def saliency_map(grid: NDArray[np.floating], placement: Placement) -> NDArray[np.float32]:
+    """Raw (G, G) saliency -> (S, S) in [0, 1], scaled over the picture alone; padding is 0 and sets no maximum."""
+    scaled = np.zeros((placement.side, placement.side), np.float32)
+    top, left, bottom, right = placement.content
+    scaled[top:bottom, left:right] = rescale(upsample(grid, placement.side)[top:bottom, left:right])
+    return scaled
+
+
+def largest_box(values: NDArray[np.floating], threshold: float) -> Box | None:
+    """Box round the largest 8-connected region above `threshold`; of equals the topmost; None if there is none.
+
+    Source: the localisation rule of arXiv:2210.12843 (largest connected component of the thresholded map).
+    """
+    regions, num_regions = ndimage.label(values > threshold, structure=np.ones((3, 3)))
+    if num_regions == 0:
+        return None
+    largest = int(np.argmax(np.bincount(regions.ravel())[1:]))
+    rows, columns = ndimage.find_objects(regions)[largest]
+    return Box(rows.start, columns.start, rows.stop, columns.stop)
+
+
+def mean_inside(values: NDArray[np.floating], box: Box) -> float:
+    """Mean of a map over a box of whole pixels that is not empty: the score of the box."""
+    return float(values[int(box.top) : int(box.bottom), int(box.left) : int(box.right)].mean())
+
+
+def to_source(values: NDArray[np.floating], placement: Placement, fill: float = 0.0) -> NDArray[np.float32]:
+    """(S, S) in model space -> (H, W) in source space, bilinear; `fill` where the model saw nothing.
+
+    Values of the padding never bleed into the picture: at its border the outermost row or column goes on.
+    """
+    top, left, bottom, right = placement.content
+    (rows, columns), (first_row, first_column) = placement.resized, placement.offset
+    y = first_row + (np.arange(placement.height) + 0.5) * rows / placement.height
+    x = first_column + (np.arange(placement.width) + 0.5) * columns / placement.width
+    (y0, y1, fy), (x0, x1, fx) = _taps(y, top, bottom), _taps(x, left, right)
+    source = np.full((placement.height, placement.width), fill, np.float32)
+    seen_rows, seen_columns = np.flatnonzero((y >= top) & (y < bottom)), np.flatnonzero((x >= left) & (x < right))
+    seen = slice(seen_columns[0], seen_columns[-1] + 1)
+    x0, x1, fx = x0[seen], x1[seen], fx[seen]
+    for start in range(0, len(seen_rows), _BLOCK_ROWS):
+        block = seen_rows[start : start + _BLOCK_ROWS]
+        lines = values[y0[block]] * (1 - fy[block, None]) + values[y1[block]] * fy[block, None]
+        source[block, seen] = lines[:, x0] * (1 - fx) + lines[:, x1] * fx
+    return source
+
+
+def _taps(
+    at: NDArray[np.float64], start: int, stop: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """The two pixels of start..stop-1 whose centres enclose each coordinate, and the share of the second."""
+    centre = np.clip(at - 0.5, start, stop - 1)
+    first = np.floor(centre).astype(np.intp)
+    return first, np.minimum(first + 1, stop - 1), (centre - first).astype(np.float32)
+
+
+def colourise(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """(H, W) in [0, 1] -> (H, W, 3) RGB; NaN is shown as 0."""
+    steps = np.asarray(np.clip(np.nan_to_num(values), 0, 1) * 255 + 0.5, np.uint8)
+    return np.asarray(_COLOURS[steps])
+
+
+def overlay(
+    pixels: NDArray[np.uint8], values: NDArray[np.floating], boxes: Sequence[Box] = (), captions: Sequence[str] = ()
+) -> NDArray[np.uint8]:
+    """Lay a map over a picture: the hotter, the less transparent; then draw boxes, each with its caption.
+
+    Args:
+        pixels: (H, W).
+        values: (H, W) in [0, 1], in the same space as pixels and boxes.
+        captions: none, or one a box.
+
+    Returns:
+        (H, W, 3) RGB.
+    """
+    if captions and len(captions) != len(boxes):
+        raise ValueError(f"{len(captions)} captions for {len(boxes)} boxes")
+    mixed = np.empty((*pixels.shape, 3), np.uint8)
+    for start in range(0, len(pixels), _BLOCK_ROWS):
+        rows = slice(start, start + _BLOCK_ROWS)
+        opacity = (_OPACITY * np.clip(np.nan_to_num(values[rows]), 0, 1))[..., None]
+        mixed[rows] = pixels[rows, :, None] * (1 - opacity) + colourise(values[rows]) * opacity + 0.5
+    image = Image.fromarray(mixed)
+    draw = ImageDraw.Draw(image)
+    unit = max(1, min(pixels.shape) // 300)
+    font = ImageFont.load_default(size=max(10, 11 * unit))
+    for index, box in enumerate(boxes):
+        draw.rectangle(
+            (box.left, box.top, max(box.right - 1, box.left), max(box.bottom - 1, box.top)), None, _BOX_COLOUR, unit
+        )
+        if captions:
+            _caption(draw, captions[index], box, font, unit)
+    return np.array(image)
+
+
+def _caption(
+    draw: ImageDraw.ImageDraw, text: str, box: Box, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, unit: int
+) -> None:
+    """Write above the box, or inside where there is no room above; never past the right edge while it fits."""
+    _, _, right, bottom = draw.textbbox((0, 0), text, font)
+    height, left = bottom + 2 * unit, max(0, min(box.left + unit, draw.im.size[0] - right - unit))
+    top = box.top - height if box.top >= height else box.top + unit
+    draw.text((left, top), text, _BOX_COLOUR, font, stroke_width=unit, stroke_fill=(0, 0, 0))
+
+
+def png_bytes(array: NDArray[np.uint8]) -> bytes:
+    """Encode (H, W) grey or (H, W, 3) RGB."""
+    buffer = BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,73 @@
+"""What the difference map looks like over normal pictures: the yardstick of the anomaly map."""
+
+import zipfile
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InvalidBundleError
+
+_STD_FLOOR: Final = 1 / 255  # one grey level: a position that never varies, as padding, is no yardstick
+_LIMIT_BYTES: Final = 256 * 2**20  # unpacked: two maps of 4096 x 4096
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyReference:
+    """Statistics over normal pictures, made with the bundle's default masks.
+
+    Attributes:
+        mean, std: (S, S) float32 of the difference map, position by position.
+        scores: (n,) float32 image scores, ascending.
+    """
+
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.mean.ndim != 2 or self.mean.shape != self.std.shape or self.scores.ndim != 1 or not len(self.scores):
+            raise ValueError(f"mean {self.mean.shape}, std {self.std.shape}, scores {self.scores.shape}")
+        if not all(part.dtype == np.float32 and np.isfinite(part).all() for part in (self.mean, self.std, self.scores)):
+            raise ValueError("mean, std and scores must be finite float32")
+        if (self.std < 0).any() or (np.diff(self.scores) < 0).any():
+            raise ValueError("std must not be negative, scores must ascend")
+
+    def excess(self, difference: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Standard deviations above the normal mean, 0 below it; NaN stays NaN."""
+        deviations = (difference - self.mean) / np.maximum(self.std, np.float32(_STD_FLOOR))
+        return np.maximum(deviations, np.float32(0))
+
+    def percentile(self, score: float) -> float:
+        """Share of the normal pictures whose score is not above this one, in percent: 0 to 100."""
+        return 100 * float(np.searchsorted(self.scores, score, side="right")) / len(self.scores)
+
+
+def load_reference(content: bytes, side: int) -> AnomalyReference:
+    """Read `anomaly_reference.npz`.
+
+    Raises:
+        InvalidBundleError: not an archive of the three arrays, or not for images of this side; pickled objects are
+            never loaded.
+    """
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            size_bytes = sum(member.file_size for member in archive.infolist())
+        if size_bytes > _LIMIT_BYTES:
+            raise InvalidBundleError(f"anomaly reference unpacks to {size_bytes} bytes")
+        with np.load(BytesIO(content), allow_pickle=False) as arrays:
+            reference = AnomalyReference(arrays["mean"], arrays["std"], arrays["scores"])
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InvalidBundleError(f"anomaly reference cannot be used: {error}") from error
+    if reference.mean.shape != (side, side):
+        raise InvalidBundleError(f"anomaly reference is for {reference.mean.shape}, the bundle's side is {side}")
+    return reference
+
+
+def dump_reference(reference: AnomalyReference) -> bytes:
+    """The bytes of `anomaly_reference.npz`; equal for equal statistics."""
+    content = BytesIO()
+    np.savez_compressed(content, mean=reference.mean, std=reference.std, scores=reference.scores)
+    return content.getvalue()

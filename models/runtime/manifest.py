@@ -1,0 +1,132 @@
+"""`bundle.json`: what a bundle says of itself.
+
+Schema version 1 also fixes what is not written down: the names, types and shapes of the graphs' inputs and outputs
+(`models.runtime.classifier`, `models.runtime.anomaly`).
+"""
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, JsonValue, StringConstraints, model_validator
+
+from models.imaging.preprocess import Geometry, InputContract
+from models.runtime.graph_spec import (
+    ClassifierSpec,
+    FileName,
+    ReconstructorSpec,
+    ReferenceSpec,
+    Section,
+    Share,
+    Text,
+)
+
+__all__ = [
+    "Calibration",
+    "ClassifierSpec",
+    "FileEntry",
+    "Finding",
+    "InputSpec",
+    "Manifest",
+    "ReconstructorSpec",
+    "ReferenceSpec",
+    "ThresholdSet",
+]
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{64}\z")]
+
+SERVED_SUFFIXES: Final = (".onnx", ".npz")
+EXCHANGE_SUFFIXES: Final = (".torchscript.pt", ".safetensors")  # for other software: hashed, never opened here
+
+
+class Calibration(Section):
+    """probability = sigmoid(slope * logit + intercept); a positive slope keeps the order."""
+
+    slope: float = Field(default=1.0, gt=0)
+    intercept: float = 0.0
+
+
+class Finding(Section):
+    """One output of the classifier; its place in the list is its column of the logits.
+
+    Attributes:
+        threshold: positive from this probability on (a calibrated probability, not a logit).
+        trained: False for a column that carries nothing; then `reason` says why.
+    """
+
+    name: Text
+    display: Text
+    threshold: Share
+    calibration: Calibration = Calibration()
+    trained: bool = True
+    reason: Text | None = None
+
+    @model_validator(mode="after")
+    def _reason_goes_with_untrained(self) -> Self:
+        if self.trained != (self.reason is None):
+            raise ValueError("a reason goes with an untrained finding, and with no other")
+        return self
+
+
+class ThresholdSet(Section):
+    """Where the findings' thresholds come from; answers carry the name."""
+
+    name: Text
+    description: str = ""
+
+
+class InputSpec(Section):
+    """The model image: (side, side) uint8."""
+
+    side: int = Field(gt=0, le=4096)
+    geometry: Geometry
+    padding: int = Field(default=0, ge=0, le=255)
+
+    @property
+    def contract(self) -> InputContract:
+        return InputContract(self.side, self.geometry, self.padding)
+
+
+class FileEntry(Section):
+    """What a file must be; an optional one may be absent."""
+
+    sha256: Sha256
+    bytes: int = Field(ge=0, lt=2**31)  # a graph is one protobuf message, which cannot be larger
+    optional: bool = False
+
+
+class Manifest(Section):
+    """All of `bundle.json`; `files` is empty until `models.runtime.bundle.write_manifest` fills it."""
+
+    schema_version: Literal[1] = 1
+    name: Text
+    version: Text
+    findings: tuple[Finding, ...] = Field(min_length=1)
+    thresholds: ThresholdSet
+    input: InputSpec
+    classifier: ClassifierSpec
+    reconstructor: ReconstructorSpec | None = None
+    provenance: dict[str, JsonValue] = Field(default_factory=dict)
+    files: dict[FileName, FileEntry] = Field(default_factory=dict)
+
+    @property
+    def served_files(self) -> tuple[str, ...]:
+        """Files that inference reads."""
+        names = [self.classifier.file]
+        if self.reconstructor is not None:
+            names.append(self.reconstructor.file)
+            if self.reconstructor.reference is not None:
+                names.append(self.reconstructor.reference.file)
+        return tuple(names)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        names = [finding.name for finding in self.findings]
+        if len(set(names)) != len(names):
+            raise ValueError("two findings have one name")
+        part = self.reconstructor
+        if part is not None and part.patch_size * part.grid != self.input.side:
+            raise ValueError(f"{part.grid} patches of {part.patch_size} do not make a side of {self.input.side}")
+        if unknown := [name for name in self.served_files if not name.endswith(SERVED_SUFFIXES)]:
+            raise ValueError(f"{unknown[0]}: inference reads {', '.join(SERVED_SUFFIXES)} alone")
+        if unknown := [name for name in self.files if not name.endswith(SERVED_SUFFIXES + EXCHANGE_SUFFIXES)]:
+            raise ValueError(f"{unknown[0]}: not a kind of file a bundle lists")
+        return self

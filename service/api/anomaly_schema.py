@@ -1,0 +1,97 @@
+"""The JSON and the arrays of `POST /anomaly-map`."""
+
+from io import BytesIO
+from typing import Self
+
+import numpy as np
+
+from service.api.schemas import (
+    Body,
+    BoxBody,
+    GateBody,
+    GeometryBody,
+    ImageBody,
+    ModelBody,
+    PngUrl,
+    TimingsBody,
+    png_url,
+)
+from service.inference.answers import Anomaly, ServedModel
+
+
+class AnomalyBody(Body):
+    """How far the picture departs from normal anatomy.
+
+    `score` is the mean calibrated map over the picture, `percentile` its place among the bundle's normal references
+    (null without references, or with other masks than theirs). The grey value 255 of `map` is 1 on the map's scale.
+    """
+
+    score: float
+    percentile: float | None
+    masks: int
+    rounds: int
+    seed: int
+    boxes: list[BoxBody]
+    map: PngUrl
+    reconstruction: PngUrl
+
+    @classmethod
+    def of(cls, anomaly: Anomaly) -> Self:
+        return cls(
+            score=anomaly.map.score,
+            percentile=anomaly.map.percentile,
+            masks=anomaly.masks,
+            rounds=anomaly.rounds,
+            seed=anomaly.seed,
+            boxes=[BoxBody.of(box) for box in anomaly.boxes],
+            map=png_url(anomaly.map.scaled),
+            reconstruction=png_url(anomaly.map.reconstruction),
+        )
+
+
+class AnomalyResponse(Body):
+    """Anomaly map of one radiograph."""
+
+    request_id: str
+    model: ModelBody
+    image: ImageBody
+    gate: GateBody
+    geometry: GeometryBody
+    anomaly: AnomalyBody
+    timings_ms: TimingsBody
+
+    @classmethod
+    def of(cls, anomaly: Anomaly, model: ServedModel, request_id: str) -> Self:
+        """Takes some milliseconds: call it off the event loop."""
+        upload = anomaly.upload
+        return cls(
+            request_id=request_id,
+            model=ModelBody.of(model),
+            image=ImageBody.of(upload),
+            gate=GateBody.of(upload.gate),
+            geometry=GeometryBody.of(upload, model.manifest.input.geometry),
+            anomaly=AnomalyBody.of(anomaly),
+            timings_ms=TimingsBody.of(anomaly.timings),
+        )
+
+
+def anomaly_arrays(anomaly: Anomaly) -> bytes:
+    """The float maps as an .npz: `difference`, `spread`, `calibrated`, `reconstruction`, all (S, S) float32.
+
+    `content` holds (top, left, bottom, right) of the rows and columns that are picture, and `source` where they lie in
+    the upload.
+    """
+    placement = anomaly.upload.placement
+    top, left, bottom, right = placement.content
+    corners = (*placement.to_image(top, left), *placement.to_image(bottom, right))
+    buffer = BytesIO()
+    np.savez(
+        buffer,
+        difference=anomaly.map.difference,
+        spread=anomaly.map.spread,
+        calibrated=anomaly.map.calibrated,
+        reconstruction=anomaly.map.reconstruction,
+        content=np.array(placement.content, np.int64),
+        source=np.array(corners, np.float64),
+    )
+    return buffer.getvalue()

@@ -1,0 +1,85 @@
+"""Errors as application/problem+json (RFC 9457): one function renders them, whoever raised."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from models.errors import NotAChestRadiographError, ThorascopeError
+from service.api.problem_table import PROBLEMS, Problem
+from service.telemetry import request_id
+
+_log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+_SLUG_BY_STATUS = {404: "not-found", 405: "method-not-allowed", 406: "not-acceptable"}
+
+
+def problem_body(code: str, detail: str) -> dict[str, Any]:
+    """One error as data; a code outside the table is a bug, hence an internal error without `detail`."""
+    row = PROBLEMS.get(code)
+    if row is None:
+        row, detail = PROBLEMS["internal-error"], PROBLEMS["internal-error"].meaning
+    return {"type": row.type, "title": row.title, "status": int(row.status), "detail": detail}
+
+
+def problem(
+    code: str, detail: str, *, extensions: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Render one error as a response; `code` as in `problem_body`."""
+    row = PROBLEMS.get(code, PROBLEMS["internal-error"])
+    body = problem_body(code, detail)
+    if (identifier := request_id.get()) is not None:
+        body["request_id"] = identifier
+    return JSONResponse(
+        {**body, **(extensions or {})}, status_code=row.status, headers=_headers(row, headers), media_type=MEDIA_TYPE
+    )
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Answer every exception that a route, a dependency or the router raises with a problem."""
+    app.exception_handler(ThorascopeError)(_answer_own_error)
+    app.exception_handler(RequestValidationError)(_answer_validation_error)
+    app.exception_handler(HTTPException)(_answer_http_exception)
+    app.exception_handler(ClientDisconnect)(_answer_nobody)
+
+
+async def _answer_own_error(_request: Request, error: ThorascopeError) -> Response:
+    if error.code not in PROBLEMS:
+        _log.error("an error that no client should meet", exc_info=error)
+    extensions = {"reasons": list(error.reasons)} if isinstance(error, NotAChestRadiographError) else None
+    return problem(error.code, str(error), extensions=extensions)
+
+
+async def _answer_validation_error(_request: Request, error: RequestValidationError) -> Response:
+    """Say which parameter is wrong and how; never repeat its value, which may be anything."""
+    errors = [
+        {"in": str(entry["loc"][0]), "name": ".".join(map(str, entry["loc"][1:])), "message": entry["msg"]}
+        for entry in error.errors()
+    ]
+    detail = "; ".join(f"{entry['in']} parameter {entry['name']}: {entry['message']}" for entry in errors)
+    return problem("invalid-request", detail, extensions={"errors": errors})
+
+
+async def _answer_http_exception(_request: Request, error: HTTPException) -> Response:
+    """What Starlette's router raises: no such address, no such method."""
+    slug = _SLUG_BY_STATUS.get(error.status_code)
+    if slug is None:
+        slug = "invalid-request" if 400 <= error.status_code < 500 else "internal-error"
+    return problem(slug, PROBLEMS[slug].meaning, headers=error.headers)
+
+
+async def _answer_nobody(_request: Request, _error: ClientDisconnect) -> Response:
+    """The client left while sending; nobody reads this."""
+    return Response(status_code=499)
+
+
+def _headers(row: Problem, headers: Mapping[str, str] | None) -> dict[str, str]:
+    retry = {} if row.retry_after_s is None else {"Retry-After": str(row.retry_after_s)}
+    return {**retry, **(headers or {})}

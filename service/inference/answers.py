@@ -1,0 +1,139 @@
+"""What an engine is asked, and what it answers."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.imaging.geometry import Box
+from models.runtime.anomaly import AnomalyMap
+from models.runtime.manifest import Finding, Manifest
+from service.inference.upload import DecodedUpload
+
+
+class Saliency(StrEnum):
+    """How much of the saliency maps is wanted."""
+
+    BOXES = "boxes"
+    HEATMAPS = "heatmaps"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """How one prediction is wanted.
+
+    Attributes:
+        findings: names to answer for; None for all of the bundle.
+        refuse_rejected: whether what the gate rejects is an error.
+        overlay: whether the overlay picture at source size is wanted.
+    """
+
+    findings: frozenset[str] | None = None
+    saliency: Saliency = Saliency.BOXES
+    refuse_rejected: bool = True
+    overlay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyOptions:
+    """How one anomaly map is wanted.
+
+    Attributes:
+        masks: K, one of the bundle's list; None for its default.
+        refuse_rejected: whether what the gate rejects is an error.
+        picture: whether the map at source size is wanted.
+    """
+
+    masks: int | None = None
+    rounds: int = 1
+    seed: int = 0
+    refuse_rejected: bool = True
+    picture: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """The bundle behind an engine; `sha256` is that of its manifest."""
+
+    manifest: Manifest
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredBox:
+    """Box in source space; `score` is the mean scaled map inside it, in [0, 1]."""
+
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class FindingSaliency:
+    """Where the evidence for a finding lies.
+
+    Attributes:
+        maximum: of the raw map over the picture; tells evidence from none, which the scaled map cannot.
+        boxes: in source space; for positive findings, or for all where heatmaps were asked for.
+        scaled: (S, S) in [0, 1], 0 in the padding; kept where a heatmap or an overlay was asked for.
+    """
+
+    maximum: float
+    boxes: tuple[ScoredBox, ...] = ()
+    scaled: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingAnswer:
+    """One finding of one radiograph.
+
+    Attributes:
+        logit, probability, positive: None where the model was not trained for the finding.
+        saliency: None where it was not asked for, or the model was not trained for the finding.
+    """
+
+    finding: Finding
+    logit: float | None
+    probability: float | None
+    positive: bool | None
+    saliency: FindingSaliency | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds: in the decoder process, waiting for a turn, in the graph, and from first to last."""
+
+    decode_ms: float
+    queue_ms: float
+    infer_ms: float
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Findings in the bundle's order; `overlay` is a PNG at source size, where it was asked for."""
+
+    upload: DecodedUpload
+    findings: tuple[FindingAnswer, ...]
+    timings: Timings
+    overlay: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """Anomaly map of one radiograph.
+
+    Attributes:
+        boxes: in source space.
+        picture: PNG of the map in colours at source size, where it was asked for.
+    """
+
+    upload: DecodedUpload
+    map: AnomalyMap
+    masks: int
+    rounds: int
+    seed: int
+    boxes: tuple[ScoredBox, ...]
+    timings: Timings
+    picture: bytes | None = None

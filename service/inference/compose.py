@@ -1,0 +1,74 @@
+"""From what the graphs compute to answers about the picture."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.imaging.heatmap import colourise, overlay, png_bytes, to_source
+from models.runtime.anomaly import AnomalyMap
+from models.runtime.classifier import Classifier, ClassifierOutput
+from service.inference.answers import FindingAnswer, FindingSaliency, PredictOptions, Saliency
+from service.inference.maps import boxes_of, map_inside, maximum_inside
+from service.inference.upload import DecodedUpload
+
+
+def compose_findings(
+    classifier: Classifier, output: ClassifierOutput, upload: DecodedUpload, options: PredictOptions, threshold: float
+) -> tuple[FindingAnswer, ...]:
+    """The answers that `options` asks for, in the bundle's order.
+
+    Args:
+        output: of this one image.
+        threshold: of scaled maps; what lies above may become a box.
+    """
+    probabilities = classifier.probabilities(output.logits)
+    positives = classifier.positive(probabilities)
+    answers = []
+    for column, finding in enumerate(classifier.findings):
+        if options.findings is not None and finding.name not in options.findings:
+            continue
+        logit, probability = float(output.logits[0, column]), float(probabilities[0, column])
+        if not (math.isfinite(logit) and math.isfinite(probability)):  # not trained, or the graph gave no number
+            answers.append(FindingAnswer(finding, None, None, None))
+            continue
+        positive = bool(positives[0, column])
+        grid = None if output.saliency is None else output.saliency[0, column]
+        saliency = None if grid is None else _saliency(grid, upload, options, positive=positive, threshold=threshold)
+        answers.append(FindingAnswer(finding, logit, probability, positive, saliency))
+    return tuple(answers)
+
+
+def draw_findings(upload: DecodedUpload, answers: tuple[FindingAnswer, ...]) -> bytes:
+    """PNG at source size: the picture, under the hottest of the shown maps at each point; boxes with captions."""
+    if upload.pixels is None:
+        raise ValueError("an overlay needs the picture in source space")
+    shown = [(answer, answer.saliency) for answer in answers if answer.saliency is not None and answer.saliency.boxes]
+    maps = [saliency.scaled for _, saliency in shown if saliency.scaled is not None]
+    if not maps:  # nothing to point at: a heatmap of nothing would look as hot as any
+        return png_bytes(np.repeat(upload.pixels[..., None], 3, axis=2))
+    hottest = np.maximum.reduce(maps)
+    boxes = [(scored.box, _caption(answer)) for answer, saliency in shown for scored in saliency.boxes]
+    placed = to_source(hottest, upload.placement, 0.0)
+    return png_bytes(overlay(upload.pixels, placed, [box for box, _ in boxes], [caption for _, caption in boxes]))
+
+
+def draw_anomaly(anomaly_map: AnomalyMap, upload: DecodedUpload) -> bytes:
+    """PNG at source size: the scaled map in colours."""
+    return png_bytes(colourise(to_source(anomaly_map.scaled, upload.placement, 0.0)))
+
+
+def _saliency(
+    grid: NDArray[np.float32], upload: DecodedUpload, options: PredictOptions, *, positive: bool, threshold: float
+) -> FindingSaliency:
+    maximum = maximum_inside(grid, upload.placement)
+    wants_map = options.saliency is Saliency.HEATMAPS
+    if not (positive or wants_map):
+        return FindingSaliency(maximum)
+    scaled = map_inside(grid, upload.placement)
+    boxes = boxes_of(scaled, upload.placement, threshold)
+    return FindingSaliency(maximum, boxes, scaled if wants_map or options.overlay else None)
+
+
+def _caption(answer: FindingAnswer) -> str:
+    return f"{answer.finding.display} {answer.probability:.2f}"

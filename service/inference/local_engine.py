@@ -1,0 +1,222 @@
+"""The engine inside this process: decoder processes, ONNX Runtime sessions, and bounded threads around them."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+
+from models.errors import InvalidBundleError, InvalidRequestError, OverloadedError, UploadTooLargeError
+from models.runtime.anomaly import AnomalyDetector
+from models.runtime.bundle import Bundle, load_bundle
+from models.runtime.classifier import Classifier
+from service.inference.answers import (
+    Anomaly,
+    AnomalyOptions,
+    Prediction,
+    PredictOptions,
+    Saliency,
+    ServedModel,
+    Timings,
+)
+from service.inference.compose import compose_findings, draw_anomaly, draw_findings
+from service.inference.decode_pool import DecodePool
+from service.inference.decode_worker import DecodeLimits
+from service.inference.maps import boxes_of
+from service.inference.upload import DecodedUpload, DecodeOrder
+from service.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """How much one engine takes on.
+
+    Attributes:
+        requests: inside the engine at once, waiting ones included.
+        upload_bytes: largest file.
+        pixels: largest picture.
+        graph_runs: at once.
+        threads: of one graph run; 0 leaves the number to the runtime.
+    """
+
+    requests: int = 32
+    upload_bytes: int = 64 * 2**20
+    pixels: int = 64_000_000
+    graph_runs: int = 1
+    threads: int = 0
+
+
+class LocalEngine:
+    """Serves one bundle from this process.
+
+    A request waits for a decoder process, then for a graph run (where requests may one day be put together into
+    batches), then for a thread that draws boxes and pictures. Each of the three is bounded, and so is their sum.
+    """
+
+    def __init__(self, bundle: Bundle, pool: DecodePool, limits: EngineLimits) -> None:
+        self._classifier = Classifier.open(bundle, threads=limits.threads)
+        has_reconstructor = bundle.manifest.reconstructor is not None
+        self._detector = AnomalyDetector.open(bundle, threads=limits.threads) if has_reconstructor else None
+        self._pool = pool
+        self._limits = limits
+        self._graphs = ThreadPoolExecutor(limits.graph_runs, thread_name_prefix="graph")
+        self._drawing = ThreadPoolExecutor(2, thread_name_prefix="draw")
+        self._num_inside = 0
+        self._is_ready = False
+        self.model = ServedModel(bundle.manifest, bundle.sha256)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """An engine for the bundle and the limits that the settings name; not started yet.
+
+        Raises:
+            InvalidBundleError: the bundle cannot be served.
+        """
+        decode_limits = DecodeLimits(
+            wall_s=settings.decode_timeout_s,
+            cpu_s=settings.decode_cpu_s,
+            memory_bytes=settings.decode_memory_bytes,
+            upload_bytes=settings.upload_limit_bytes,
+        )
+        limits = EngineLimits(
+            requests=settings.queue_limit,
+            upload_bytes=settings.upload_limit_bytes,
+            pixels=settings.pixel_limit_px,
+            graph_runs=settings.inference_workers,
+            threads=settings.inference_threads,
+        )
+        try:
+            bundle = load_bundle(settings.bundle_dir)
+        except InvalidBundleError as error:
+            raise InvalidBundleError(f"{settings.bundle_dir}: {error}") from error
+        pool = DecodePool(decode_limits, size=settings.decode_workers, recycle_after=settings.decode_recycle_after)
+        return cls(bundle, pool, limits)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a request would be taken now."""
+        return self._is_ready
+
+    async def start(self) -> None:
+        """Start the decoder processes and run each graph once."""
+        await asyncio.gather(self._pool.start(), self._run(self._graphs, self._warm_up))
+        self._is_ready = True
+
+    async def close(self) -> None:
+        """Let running requests finish, then end the processes and threads."""
+        self._is_ready = False
+        await self._pool.close()
+        self._graphs.shutdown(wait=True)
+        self._drawing.shutdown(wait=True)
+
+    async def predict(self, content: bytes, options: PredictOptions) -> Prediction:
+        """See `Engine.predict`; without saliency the maps are not computed."""
+        with self._admitted():
+            clock = _Clock()
+            upload = await self._decode(
+                content, refuse_rejected=options.refuse_rejected, keep_pixels=options.overlay, clock=clock
+            )
+            images = upload.model_input.image[None, None]
+            wants_maps = options.saliency is not Saliency.NONE
+            output = await self._infer(lambda: self._classifier.predict(images, saliency=wants_maps), clock)
+            threshold = self.model.manifest.classifier.map_threshold
+            findings = await self._run(
+                self._drawing, compose_findings, self._classifier, output, upload, options, threshold
+            )
+            overlay = await self._run(self._drawing, draw_findings, upload, findings) if options.overlay else None
+            return Prediction(upload, findings, clock.timings(), overlay)
+
+    async def map_anomalies(self, content: bytes, options: AnomalyOptions) -> Anomaly:
+        """See `Engine.map_anomalies`."""
+        detector = self._detector
+        if detector is None:
+            raise InvalidRequestError("the served bundle has no reconstructor, hence no anomaly maps")
+        masks = detector.spec.default_masks if options.masks is None else options.masks
+        if masks not in detector.spec.masks:
+            raise InvalidRequestError(f"masks must be one of {', '.join(map(str, detector.spec.masks))}")
+        with self._admitted():
+            clock = _Clock()
+            upload = await self._decode(
+                content, refuse_rejected=options.refuse_rejected, keep_pixels=False, clock=clock
+            )
+            images, contents = upload.model_input.image[None, None], [upload.placement.content]
+            (found,) = await self._infer(
+                lambda: detector.run(images, contents, masks=masks, rounds=options.rounds, seed=options.seed), clock
+            )
+            threshold = detector.spec.map_threshold
+            boxes = await self._run(self._drawing, boxes_of, found.scaled, upload.placement, threshold)
+            picture = await self._run(self._drawing, draw_anomaly, found, upload) if options.picture else None
+            return Anomaly(
+                upload, found, masks, options.rounds, options.seed, boxes, timings=clock.timings(), picture=picture
+            )
+
+    @contextmanager
+    def _admitted(self) -> Iterator[None]:
+        if self._num_inside >= self._limits.requests:
+            raise OverloadedError(f"{self._limits.requests} requests are being worked on, which is the limit")
+        self._num_inside += 1
+        try:
+            yield
+        finally:
+            self._num_inside -= 1
+
+    async def _decode(
+        self, content: bytes, *, refuse_rejected: bool, keep_pixels: bool, clock: "_Clock"
+    ) -> DecodedUpload:
+        if len(content) > self._limits.upload_bytes:
+            raise UploadTooLargeError(f"the upload is larger than {self._limits.upload_bytes} bytes")
+        order = DecodeOrder(
+            contract=self.model.manifest.input.contract,
+            limit_px=self._limits.pixels,
+            refuse_rejected=refuse_rejected,
+            keep_pixels=keep_pixels,
+        )
+        started = time.perf_counter()
+        upload = await self._pool.decode(content, order)
+        clock.decode_ms = upload.decode_ms
+        clock.queue_ms += max(0.0, _ms_since(started) - upload.decode_ms)
+        return upload
+
+    async def _infer(self, run_graph: Callable[[], T], clock: "_Clock") -> T:
+        asked = time.perf_counter()
+
+        def timed() -> T:
+            clock.queue_ms += _ms_since(asked)
+            started = time.perf_counter()
+            result = run_graph()
+            clock.infer_ms = _ms_since(started)
+            return result
+
+        return await self._run(self._graphs, timed)
+
+    async def _run(self, threads: ThreadPoolExecutor, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, function, *arguments)
+
+    def _warm_up(self) -> None:
+        side = self.model.manifest.input.side
+        images = np.zeros((1, 1, side, side), np.uint8)
+        self._classifier.predict(images, saliency=True)
+        self._classifier.predict(images, saliency=False)
+        if self._detector is not None:
+            self._detector.run(images)
+
+
+class _Clock:
+    """Adds up where one request's time goes."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self.decode_ms = self.queue_ms = self.infer_ms = 0.0
+
+    def timings(self) -> Timings:
+        return Timings(self.decode_ms, self.queue_ms, self.infer_ms, _ms_since(self._started))
+
+
+def _ms_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

@@ -1,0 +1,49 @@
+"""Every knob of the service, read once from the environment and passed down."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_MIB = 2**20
+_DEFAULT_BUNDLE = Path(__file__).resolve().parent.parent / "models" / "bundles" / "default"
+
+# What an interpreter may need to start at all. Nothing else of our environment reaches a decoder process, so that a
+# hijacked decoder finds no secret there.
+_STARTUP_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG", "LC_ALL")
+
+
+class Settings(BaseSettings):
+    """All knobs of the service, read once from THORASCOPE_* variables. Lengths in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="THORASCOPE_", frozen=True, populate_by_name=True)
+
+    host: str = Field(default="127.0.0.1", validation_alias=AliasChoices("THORASCOPE_HOST", "HOST"))
+    port: int = Field(default=8000, ge=0, le=65535, validation_alias=AliasChoices("THORASCOPE_PORT", "PORT"))
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    shutdown_grace_s: int = Field(default=30, ge=0, description="time that running requests get to finish")
+
+    bundle_dir: Path = Field(default=_DEFAULT_BUNDLE, description="folder of the bundle that is served")
+
+    upload_limit_bytes: int = Field(default=64 * _MIB, gt=0, description="largest body of one request")
+    upload_memory_bytes: int = Field(default=512 * _MIB, gt=0, description="bodies of all requests together")
+    upload_timeout_s: float = Field(default=120.0, gt=0, description="time a client has to send its body")
+    pixel_limit_px: int = Field(default=64_000_000, gt=0, description="largest picture, in pixels")
+
+    decode_workers: int = Field(default=2, ge=1, description="files decoded at once; one spare process stands by")
+    decode_timeout_s: float = Field(default=30.0, gt=0, description="wall clock for one file")
+    decode_cpu_s: int = Field(default=20, ge=1, description="CPU time for one file")
+    decode_memory_bytes: int = Field(default=3072 * _MIB, gt=0, description="address space of a decoder process")
+    decode_recycle_after: int = Field(default=200, ge=1, description="files a decoder process sees in its life")
+
+    inference_workers: int = Field(default=1, ge=1, description="graphs run at once")
+    inference_threads: int = Field(default=0, ge=0, description="threads of one graph run; 0: one a core")
+    queue_limit: int = Field(default=32, ge=1, description="requests inside the engine; one more is overloaded")
+    rounds_limit: int = Field(default=8, ge=1, le=8, description="largest `rounds` of an anomaly map")
+
+
+def startup_environment() -> dict[str, str]:
+    """The few variables of this process that a child interpreter may need to start; no setting, no secret."""
+    return {name: os.environ[name] for name in _STARTUP_VARIABLES if name in os.environ}

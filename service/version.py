@@ -1,0 +1,3 @@
+"""The version of the software, as pyproject.toml states it; bundles have versions of their own."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,141 @@
+"""Reading DICOM: what is refused, and what may leave the door."""
+
+import logging
+import struct
+
+import numpy as np
+import pytest
+from pydicom import uid
+
+from models.errors import ImageTooLargeError, UndecodableImageError
+from models.imaging.decode import decode
+from models.imaging.dicom import read_header
+from models.imaging.radiograph import Header, ImageFormat
+from tests import dicom_samples
+from tests.dicom_samples import chest, compressed, dataset, framed, jpeg, plain, written
+
+SMALL = np.arange(256, dtype=np.uint16).reshape(16, 16)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("size", [(65535, 65535, 1), (1000, 1000, 100), (2, 1, 2**31 - 1)])
+    def test_more_pixels_than_the_limit_are_refused_by_the_header(self, size):
+        rows, columns, frames = size
+        content = plain(SMALL, 8, Rows=rows, Columns=columns, NumberOfFrames=frames)
+
+        with pytest.raises(ImageTooLargeError):
+            decode(content, limit_px=10_000_000)
+
+    def test_several_frames(self):
+        with pytest.raises(UndecodableImageError, match="several frames"):
+            decode(plain(SMALL, 8, NumberOfFrames=2))
+
+    def test_fewer_pixels_than_promised(self):
+        with pytest.raises(UndecodableImageError, match="fewer pixels"):
+            decode(plain(SMALL, 8, Rows=1000))
+
+    @pytest.mark.parametrize(
+        "attributes",
+        [
+            {"Rows": None},
+            {"Columns": 0},
+            {"BitsAllocated": 32},
+            {"BitsStored": 12},
+            {"BitsAllocated": None},
+            {"SamplesPerPixel": 4},
+            {"PhotometricInterpretation": None},
+            {"PhotometricInterpretation": "RGB"},
+        ],
+    )
+    def test_a_layout_that_is_incomplete_or_impossible(self, attributes):
+        with pytest.raises(UndecodableImageError):
+            decode(plain(SMALL, 8, **attributes))
+
+    def test_no_pixels_at_all(self):
+        made = dataset(SMALL)
+        del made.PixelData
+
+        with pytest.raises(UndecodableImageError):
+            decode(written(made))
+
+    @pytest.mark.parametrize("syntax", [uid.JPEGBaseline8Bit, uid.JPEGLosslessSV1])
+    def test_a_jpeg_frame_larger_than_the_header_says(self, syntax):
+        """The decoder would allocate what the frame asks for."""
+        frame = bytearray(jpeg(SMALL.astype(np.uint8)))
+        at = frame.index(b"\xff\xc0")
+        struct.pack_into(">HH", frame, at + 5, 65000, 65000)
+
+        with pytest.raises(UndecodableImageError, match="disagree"):
+            decode(framed(bytes(frame), SMALL, 8, syntax))
+
+    def test_a_jpeg_2000_frame_larger_than_the_header_says(self):
+        values = chest()
+        content = bytearray(compressed(values, 8, uid.JPEG2000Lossless))
+        struct.pack_into(">II", content, content.index(b"\xff\x4f\xff\x51") + 8, 60000, 60000)
+
+        with pytest.raises(UndecodableImageError, match="disagree"):
+            decode(bytes(content))
+
+    def test_a_jp2_box_without_length_does_not_hang(self):
+        frame = b"\x00\x00\x00\x0cjP  \x0d\x0a\x87\x0a" + b"\x00\x00\x00\x00ftyp" + bytes(32)
+
+        with pytest.raises(UndecodableImageError, match="without codestream"):
+            decode(framed(frame, SMALL, 8, uid.JPEG2000Lossless))
+
+    def test_an_rle_frame_that_cannot_hold_the_picture(self):
+        with pytest.raises(UndecodableImageError, match="fewer pixels"):
+            decode(framed(bytes(66), SMALL, 8, uid.RLELossless, Rows=4000, Columns=4000))
+
+    def test_a_deflated_data_set_stops_growing_at_the_limit(self):
+        made = dataset(SMALL)
+        made.PixelData = bytes(2**25)
+
+        with pytest.raises(ImageTooLargeError, match="deflated"):
+            decode(written(made, uid.DeflatedExplicitVRLittleEndian), limit_px=1000)
+
+    def test_a_deflated_data_set_that_is_cut(self):
+        with pytest.raises(UndecodableImageError, match="cut"):
+            decode(plain(chest(), 8, uid.DeflatedExplicitVRLittleEndian)[:-200])
+
+
+class TestHeader:
+    def test_five_attributes_leave_the_door(self):
+        header = read_header(plain(SMALL, 8))
+
+        assert Header("DX", "CHEST", "PA", "MONOCHROME2", "1.2.840.10008.1.2.1") == header
+        assert decode(plain(SMALL, 8)).header == header
+        assert ImageFormat.DICOM is decode(plain(SMALL, 8)).format
+
+    def test_what_is_missing_or_no_code_is_none(self):
+        header = read_header(plain(SMALL, 8, Modality=None, BodyPartExamined="", ViewPosition="Doe^John"))
+
+        assert (None, None, None) == (header.modality, header.body_part_examined, header.view_position)
+
+    def test_codes_are_upper_case_without_padding(self):
+        assert read_header(plain(SMALL, 8, BodyPartExamined=" chest ")).body_part_examined == "CHEST"
+
+    def test_it_is_read_without_pixels(self):
+        assert read_header(plain(chest(), 8)[:-1000]).modality == "DX"
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"Rows": 1000},
+        {"WindowCenter": "1", "PatientBirthDate": "not a date"},
+        {"BitsAllocated": 32},
+        {"NumberOfFrames": 3},
+        {"PhotometricInterpretation": dicom_samples.PATIENT},
+    ],
+)
+def test_nothing_of_the_patient_is_in_messages_or_logs(attributes, caplog, capfd):
+    """A canary stands in the header; whatever goes wrong, nobody hears it."""
+    caplog.set_level(logging.DEBUG)
+    try:
+        radiograph = decode(plain(SMALL, 8, **attributes))
+    except UndecodableImageError as error:
+        said = str(error)
+    else:
+        said = repr(radiograph.header)
+
+    assert dicom_samples.PATIENT not in said + caplog.text + "".join(capfd.readouterr())

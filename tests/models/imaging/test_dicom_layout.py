@@ -1,0 +1,129 @@
+"""Reading DICOM: bits, signs, look-up tables, windows, colours, polarity."""
+
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+from pydicom import Dataset, uid
+
+from models.imaging.decode import decode
+from tests.dicom_samples import chest, compressed, dataset, framed, plain, written
+
+SYNTAXES = [uid.ExplicitVRLittleEndian, uid.RLELossless, uid.JPEGLosslessSV1, uid.JPEGLSLossless, uid.JPEG2000Lossless]
+SMALL = np.arange(256, dtype=np.uint16).reshape(16, 16)
+
+
+def item(first: int, entries: list[int], bits: int) -> Dataset:
+    made = Dataset()
+    made.LUTDescriptor = [len(entries), first, bits]
+    made["LUTDescriptor"].VR = "US"
+    made.LUTData = entries
+    made["LUTData"].VR = "US"
+    return made
+
+
+class TestLayouts:
+    @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
+    def test_signed_values(self, syntax):
+        """Stored -2048..2047 with a window over all of it is the unsigned picture."""
+        values = chest(12)
+        signed = (values.astype(np.int32) - 2048).astype(np.int16)
+        window = {"WindowCenter": 0, "WindowWidth": 4096}
+        if syntax == uid.JPEGLosslessSV1:  # JPEG knows no sign: it carries the bit patterns
+            frame = imagecodecs.jpeg8_encode(
+                signed.astype(np.uint16) & 0xFFF, lossless=True, predictor=1, bitspersample=12
+            )
+            content = framed(frame, signed, 12, syntax, **window)
+        else:
+            make = compressed if syntax.is_encapsulated else plain
+            content = make(signed, 12, syntax, **window)
+
+        expected = decode(plain(values, 12, WindowCenter=2048, WindowWidth=4096))
+
+        assert expected.pixels.tolist() == decode(content).pixels.tolist()
+
+    def test_bits_beside_the_stored_ones_are_not_looked_at(self):
+        """Old files keep overlays there."""
+        values = chest(12)
+
+        assert decode(plain(values, 12)).pixels.tolist() == decode(plain(values | 0xF000, 12)).pixels.tolist()
+
+    def test_a_high_bit_at_the_top_means_values_at_the_top(self):
+        values = chest(12)
+
+        assert decode(plain(values, 12)).pixels.tolist() == decode(plain(values << 4, 12, HighBit=15)).pixels.tolist()
+
+    def test_rescale_and_window_in_its_units(self):
+        radiograph = decode(
+            plain(SMALL, 8, RescaleSlope="2", RescaleIntercept="-100", WindowCenter="155.5", WindowWidth="511")
+        )
+
+        assert np.abs(radiograph.pixels.astype(int) - SMALL).max() <= 1
+
+    def test_the_first_of_several_windows(self):
+        several = plain(SMALL, 8, WindowCenter=["100", "7"], WindowWidth=["50", "3"])
+
+        assert (
+            decode(plain(SMALL, 8, WindowCenter=100, WindowWidth=50)).pixels.tolist() == decode(several).pixels.tolist()
+        )
+
+    @pytest.mark.parametrize("function", ["LINEAR_EXACT", "SIGMOID"])
+    def test_the_function_of_a_window_matters(self, function):
+        window = {"WindowCenter": 100, "WindowWidth": 50}
+
+        linear, other = plain(SMALL, 8, **window), plain(SMALL, 8, VOILUTFunction=function, **window)
+
+        assert decode(linear).pixels.tolist() != decode(other).pixels.tolist()
+
+    @pytest.mark.parametrize("window", [{"WindowCenter": 100, "WindowWidth": 0}, {"WindowCenter": 100}])
+    def test_a_window_that_makes_no_sense_is_no_window(self, window):
+        assert SMALL.tolist() == decode(plain(SMALL, 8, **window)).pixels.tolist()
+
+    def test_a_voi_lut_where_there_is_no_window(self):
+        negative = item(0, list(range(255, -1, -1)), 8)
+
+        assert (255 - SMALL).tolist() == decode(plain(SMALL, 8, VOILUTSequence=[negative])).pixels.tolist()
+
+    def test_a_modality_lut_comes_before_the_window(self):
+        doubled = item(0, [2 * value for value in range(256)], 16)
+
+        radiograph = decode(plain(SMALL, 8, ModalityLUTSequence=[doubled], WindowCenter=256, WindowWidth=511))
+
+        assert np.abs(radiograph.pixels.astype(int) - SMALL).max() <= 1
+
+    def test_padding_is_air_in_both_polarities(self):
+        values = SMALL.copy()
+        values[:4] = 200
+
+        for photometric in ("MONOCHROME1", "MONOCHROME2"):
+            padded = plain(values, 8, PhotometricInterpretation=photometric, PixelPaddingValue=200)
+            assert decode(padded).pixels[:4].max() == 0
+
+    def test_colour_becomes_luma(self):
+        made = dataset(SMALL, PhotometricInterpretation="RGB", SamplesPerPixel=3, PlanarConfiguration=0)
+        made.PixelData = np.repeat(SMALL.astype(np.uint8)[..., None], 3, axis=2).tobytes()
+
+        assert SMALL.tolist() == decode(written(made)).pixels.tolist()
+
+    def test_a_palette_becomes_luma(self):
+        attributes: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+        for colour in ("Red", "Green", "Blue"):
+            attributes[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 8]
+            attributes[f"{colour}PaletteColorLookupTableData"] = bytes(range(255, -1, -1))
+
+        assert (255 - SMALL).tolist() == decode(plain(SMALL, 8, **attributes)).pixels.tolist()
+
+
+class TestPolarity:
+    @pytest.mark.parametrize("bits", [8, 12, 16])
+    def test_monochrome1_of_the_inverse_is_monochrome2(self, bits):
+        values = chest(bits)
+        twin = plain(2**bits - 1 - values, bits, PhotometricInterpretation="MONOCHROME1")
+
+        assert decode(plain(values, bits)).pixels.tolist() == decode(twin).pixels.tolist()
+
+    def test_the_tag_alone_gives_the_negative(self):
+        alone = plain(SMALL, 8, PhotometricInterpretation="MONOCHROME1")
+
+        assert (255 - SMALL).tolist() == decode(alone).pixels.tolist()

@@ -1,0 +1,67 @@
+"""The file of normal references."""
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.errors import InvalidBundleError
+from models.runtime.anomaly_reference import AnomalyReference, dump_reference, load_reference
+
+MAP = np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4)
+REFERENCE = AnomalyReference(MAP, MAP, np.array([0.1, 0.2, 0.2, 0.7], np.float32))
+
+
+def archive(**changes: Any) -> bytes:
+    content = BytesIO()
+    arrays: dict[str, Any] = {"mean": MAP, "std": MAP, "scores": REFERENCE.scores} | changes
+    np.savez(content, **{name: value for name, value in arrays.items() if value is not None})
+    return content.getvalue()
+
+
+class TestReference:
+    def test_survives_the_trip_to_disk(self) -> None:
+        """Equal statistics make equal bytes."""
+        loaded = load_reference(dump_reference(REFERENCE), 4)
+
+        np.testing.assert_array_equal(loaded.mean, MAP)
+        np.testing.assert_array_equal(loaded.scores, REFERENCE.scores)
+        assert dump_reference(loaded) == dump_reference(REFERENCE)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b"PK\x03\x04 cut short",
+            b"\x80\x04\x95 a pickle",
+            archive()[:-30],
+            archive(mean=None),
+            archive(scores=np.array([{"a": 1}], dtype=object)),  # numpy would pickle this
+            archive(mean=MAP.astype(np.float64)),
+            archive(mean=MAP[0]),
+            archive(std=MAP[:2]),
+            archive(std=-MAP),
+            archive(mean=MAP * np.float32(np.nan)),
+            archive(scores=np.array([], np.float32)),
+            archive(scores=np.array([2, 1], np.float32)),
+        ],
+    )
+    def test_refuses_what_is_no_reference(self, content: bytes) -> None:
+        """Also what numpy would unpickle, if it were let."""
+        with pytest.raises(InvalidBundleError):
+            load_reference(content, 4)
+
+    def test_refuses_another_side(self) -> None:
+        """It belongs to another bundle."""
+        with pytest.raises(InvalidBundleError, match="side is 8"):
+            load_reference(dump_reference(REFERENCE), 8)
+
+    @pytest.mark.parametrize(
+        ("score", "percentile"), [(0, 0), (0.125, 25), (0.25, 75), (0.5, 75), (0.75, 100), (9, 100)]
+    )
+    def test_percentile_counts_normals_not_above(self, score: float, percentile: float) -> None:
+        """Ties count as not above; never below 0 nor over 100."""
+        scores = np.array([0.125, 0.25, 0.25, 0.75], np.float32)
+
+        assert AnomalyReference(MAP, MAP, scores).percentile(score) == percentile

@@ -1,0 +1,87 @@
+"""A decoder that breaks on demand: its first bytes say how. Runs in decoder processes of tests."""
+
+import ctypes
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import UnsupportedMediaError
+from models.imaging.preprocess import ModelInput
+from service.inference.upload import DecodedUpload, DecodeOrder, decode_upload
+
+SECRET = "Canary^Patient"
+
+
+def decode(content: bytes, order: DecodeOrder) -> DecodedUpload:
+    """Do what the content names; anything else is decoded as usual."""
+    misdeed = MISDEEDS.get(content)
+    if misdeed is not None:
+        misdeed()
+        raise UnsupportedMediaError("survived")
+    if content.startswith(b"other size"):
+        result = decode_upload(content.removeprefix(b"other size"), order)
+        wrong = replace(order.contract, side=order.contract.side - 1)
+        smaller = ModelInput(np.zeros((wrong.side, wrong.side), np.uint8), wrong.place(8, 8))
+        return replace(result, model_input=smaller)
+    return decode_upload(content, order)
+
+
+def _open_socket() -> None:
+    try:
+        socket.socket()
+    except OSError as error:
+        raise UnsupportedMediaError(f"refused: {error.errno}") from error
+
+
+def _write_file() -> None:
+    path = Path(__file__).with_suffix(".written")
+    try:
+        path.write_bytes(b"x")
+    except OSError as error:
+        raise UnsupportedMediaError(f"refused: {error.errno}") from error
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _run_program() -> None:
+    try:
+        os.execv("/bin/true", ["true"])
+    except OSError as error:
+        raise UnsupportedMediaError(f"refused: {error.errno}") from error
+
+
+def _show_environment() -> None:
+    raise UnsupportedMediaError(" ".join(sorted(os.environ)))  # noqa: TID251 the point of the test
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+def _raise() -> None:
+    raise ValueError(SECRET)
+
+
+def _nap() -> None:
+    time.sleep(0.5)
+
+
+MISDEEDS: dict[bytes, Callable[[], object]] = {
+    b"segfault": lambda: ctypes.string_at(0),
+    b"exit": lambda: os._exit(3),
+    b"hang": lambda: time.sleep(600),
+    b"spin": _spin,
+    b"hoard": lambda: bytearray(2**32),
+    b"raise": _raise,
+    b"socket": _open_socket,
+    b"write": _write_file,
+    b"program": _run_program,
+    b"environment": _show_environment,
+    b"nap": _nap,
+}

@@ -1,0 +1,184 @@
+"""A bundle comes out whole and true, or not at all."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from models.errors import InvalidBundleError
+from models.imaging.decode import decode
+from models.imaging.preprocess import InputContract, prepare
+from models.runtime.anomaly import AnomalyDetector, complementary_keeps
+from models.runtime.bundle import load_bundle
+from models.runtime.classifier import Classifier
+from tests.training.tiny import SIDE_PX, autoencoder, classifier, phantoms, write_manifest_csv
+from training import parity
+from training.data.crops import normalise
+from training.data.manifest import read_manifest
+from training.export import Material, Networks, export
+from training.graphs import ReconstructorGraph
+from training.recipes.types import ExportRecipe
+
+RECIPE = ExportRecipe(name="tiny", version="0", masks=(2, 4))
+DESCRIPTION = {
+    "recipe": {
+        "name": "tiny", "encoder": "e", "decoder": "d", "mask_ratio": 0.5, "head": "token", "drop_path": 0.0,
+        "rand_augment": "none", "optim": {"epochs": 1, "batch": 1, "layer_decay": 1.0},
+    },
+    "num_images": 6,
+    "sources": {"phantom": 6},
+}  # fmt: skip
+
+
+@pytest.fixture(name="material", scope="module")
+def _material(tmp_path_factory):
+    rows = read_manifest(write_manifest_csv(tmp_path_factory.mktemp("images"), num=16))
+    return Material([row for row in rows if row.split == "val"], DESCRIPTION, DESCRIPTION)
+
+
+@pytest.fixture(name="networks", scope="module")
+def _networks():
+    return Networks(classifier(), autoencoder())
+
+
+@pytest.fixture(name="folder", scope="module")
+def _folder(tmp_path_factory, networks, material):
+    folder = tmp_path_factory.mktemp("bundle")
+    export(RECIPE, networks, material, folder)
+    return folder
+
+
+class TestBundle:
+    def test_serving_opens_it_and_sees_what_the_network_sees(self, folder, networks, material):
+        """From the file on disk to probabilities, without torch in between."""
+        bundle = load_bundle(folder)
+        images = np.stack(
+            [prepare(decode(row.file.read_bytes()), InputContract(SIDE_PX)).image for row in material.held_out]
+        )
+        with torch.inference_mode():
+            expected = networks.classifier(normalise(torch.from_numpy(images))).numpy()
+
+        logits = Classifier.open(bundle, threads=1).predict(images[:, None], saliency=True).logits
+
+        assert logits == pytest.approx(expected, abs=parity.STORED_LOGIT_TOLERANCE)
+        assert logits.std() > 0.01
+
+    def test_the_anomaly_map_has_references(self, folder):
+        """A percentile is a statement about the held-out normals."""
+        detector = AnomalyDetector.open(load_bundle(folder), threads=1)
+
+        (result,) = detector.run(phantoms(1, SIDE_PX)[:, None])
+
+        assert 0 <= result.percentile <= 100
+
+    def test_every_file_is_listed_and_the_card_is_written(self, folder):
+        """TorchScript is listed as optional."""
+        files = json.loads((folder / "bundle.json").read_text())["files"]
+
+        assert {"classifier.onnx", "reconstructor.onnx", "anomaly_reference.npz", "classifier.torchscript.pt"} == set(
+            files
+        )
+        assert files["classifier.torchscript.pt"]["optional"]
+        assert "not for clinical use" in (folder / "README.md").read_text()
+
+    def test_no_path_of_the_building_machine_is_inside(self, folder):
+        """The exporter leaves stack traces in the graph unless told not to."""
+        for name in ("classifier.onnx", "reconstructor.onnx"):
+            assert b"site-packages" not in (folder / name).read_bytes()
+            assert b".py" not in (folder / name).read_bytes()
+
+
+def test_export__without_parity_writes_no_manifest(tmp_path, networks, material, monkeypatch):
+    """A folder without a manifest is no bundle; an older manifest does not survive either."""
+    (tmp_path / "bundle.json").write_text("{}")
+    monkeypatch.setattr(parity, "STORED_LOGIT_TOLERANCE", 0.0)
+
+    with pytest.raises(parity.ParityError, match="float16"):
+        export(RECIPE, networks, material, tmp_path)
+
+    with pytest.raises(InvalidBundleError):
+        load_bundle(tmp_path)
+
+
+class TestReconstructorGraph:
+    def test_a_checkpoint_with_norm_pix_loss_draws_no_map(self):
+        """Un-normalising takes mean and contrast from the very patch that is to be judged."""
+        with pytest.raises(ValueError, match="norm_pix_loss"):
+            ReconstructorGraph(autoencoder(norm_pix_loss=True))
+
+    def test_the_mean_is_over_passes_that_hid_the_patch(self):
+        """Against the autoencoder's own forward, pass by pass."""
+        network = autoencoder()
+        images = torch.from_numpy(phantoms(2, SIDE_PX))[:, None]
+        keep = complementary_keeps(network.num_patches, 2, rounds=3, seed=1)
+
+        with torch.inference_mode():
+            mean, spread = ReconstructorGraph(network)(images, torch.from_numpy(keep))
+            sums, squares, counts = (torch.zeros(2, 1, SIDE_PX, SIDE_PX) for _ in range(3))
+            for row in keep:
+                noise = torch.ones(2, network.num_patches)
+                noise[:, torch.from_numpy(row)] = 0
+                result = network(normalise(images), noise, 0.5)
+                patches = result.pred.unflatten(2, (16, 16, 3)).mean(dim=-1) * 0.252 + 0.5056
+                for patch in range(network.num_patches):
+                    if row.tolist().count(patch):
+                        continue
+                    y, x = divmod(patch, network.grid)
+                    place = (slice(None), 0, slice(16 * y, 16 * y + 16), slice(16 * x, 16 * x + 16))
+                    sums[place] += patches[:, patch]
+                    squares[place] += patches[:, patch] ** 2
+                    counts[place] += 1
+        expected = sums / counts
+
+        assert torch.allclose(mean, expected, atol=1e-5)
+        assert torch.allclose(spread, (squares / counts - expected**2).clamp(min=0).sqrt(), atol=1e-3)
+
+    def test_a_patch_that_is_never_hidden_is_nan(self):
+        """Nothing was painted there, and no number is made up."""
+        network = autoencoder()
+        images = torch.from_numpy(phantoms(1, SIDE_PX))[:, None]
+
+        with torch.inference_mode():
+            mean, _ = ReconstructorGraph(network)(images, torch.tensor([[0, 1], [0, 2]]))
+
+        assert mean[0, 0, :16, :16].isnan().all()
+        assert not mean[0, 0, 16:, 16:].isnan().any()
+
+
+class TestParity:
+    def test_a_changed_logit_is_found(self):
+        """The check must be able to fail."""
+        logits, maps = np.zeros((1, 2), np.float32), np.ones((1, 2, 3, 3), np.float32)
+
+        with pytest.raises(parity.ParityError):
+            parity.classifier_deviation((logits, maps), (logits + 1e-3, maps)).require(1e-4, 1e-4, "test")
+
+    def test_maps_are_compared_relative_to_their_own_maximum(self):
+        """A raw map peaks near 1e-3: an absolute tolerance would prove nothing."""
+        logits, maps = np.zeros((1, 2), np.float32), np.full((1, 2, 3, 3), 1e-3, np.float32)
+
+        deviation = parity.classifier_deviation((logits, maps), (logits, maps * np.float32(1.01)))
+
+        assert 0.01 == pytest.approx(deviation.maps, rel=1e-3)
+
+    def test_only_faint_maps_are_no_proof(self):
+        """Nothing compared, nothing passed."""
+        logits, maps = np.zeros((1, 2), np.float32), np.zeros((1, 2, 3, 3), np.float32)
+
+        with pytest.raises(parity.ParityError):
+            parity.classifier_deviation((logits, maps), (logits, maps)).require(1e-4, 1e-4, "test")
+
+    def test_nan_in_other_places_is_no_parity(self):
+        """A reconstruction that is missing is not equal to one that is there."""
+        one = (np.array([np.nan, 1.0], np.float32),)
+
+        assert np.isinf(parity.reconstruction_deviation(one, (np.array([1.0, 1.0], np.float32),)))
+
+
+def test_export__average_pool_heads_too(tmp_path, material):
+    """The other closed form goes through the same door."""
+    manifest = export(replace(RECIPE, masks=(4,)), Networks(classifier("avg"), autoencoder()), material, tmp_path)
+
+    assert "average" == manifest.classifier.head

@@ -1,0 +1,47 @@
+"""`--set`: typed, by path, refused when misspelt."""
+
+import pytest
+
+from training.overrides import override
+from training.recipes.vit_tiny16_cpu import FINETUNE, PRETRAIN
+
+
+def test_a_nested_value_is_replaced_and_the_rest_kept():
+    """The recipe itself is frozen and stays as it is."""
+    changed = override(PRETRAIN, "optim.epochs=1")
+
+    assert 1 == changed.optim.epochs
+    assert PRETRAIN.optim.batch == changed.optim.batch
+    assert 1 != PRETRAIN.optim.epochs
+
+
+@pytest.mark.parametrize(
+    ("assignment", "name", "value"),
+    [
+        ("mask_ratio=0.75", "mask_ratio", 0.75),
+        ("crop_scale=(0.2, 1.0)", "crop_scale", (0.2, 1.0)),
+        ("seed=7", "seed", 7),
+    ],
+)
+def test_values_are_python_literals(assignment, name, value):
+    """Numbers and tuples as written in a recipe."""
+    assert value == getattr(override(PRETRAIN, assignment), name)
+
+
+def test_text_needs_no_quotes():
+    """Shells eat them."""
+    assert "avg" == override(FINETUNE, "head=avg").head
+
+
+def test_a_whole_number_is_a_fine_rate():
+    """`1` for a float field means 1.0."""
+    assert 1.0 == override(FINETUNE, "drop_path=1").drop_path
+
+
+@pytest.mark.parametrize(
+    "assignment", ["optim.epoch=1", "optim.epochs", "optim.epochs=many", "optim.epochs=1.5", "seed.x=1"]
+)
+def test_what_does_not_fit_is_refused(assignment):
+    """A typing error must not train for a day on defaults."""
+    with pytest.raises(ValueError, match="--set"):
+        override(PRETRAIN, assignment)

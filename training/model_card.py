@@ -1,0 +1,135 @@
+"""README.md of a bundle: what the model is, what it was made from, what it was measured to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models.labels import display_name
+from models.runtime.manifest import Manifest
+from training.metrics import AurocReport
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """What only the export knows.
+
+    Attributes:
+        report: AUROC on images that no weight was trained on.
+        evaluated_on: those images in words, with counts.
+        pretraining: the run's description (`training.run.Run.describe`).
+        finetuning: likewise.
+        calibration_error: expected calibration error on the images it was fitted on.
+    """
+
+    report: AurocReport
+    evaluated_on: str
+    pretraining: Mapping[str, Any]
+    finetuning: Mapping[str, Any]
+    calibration_error: float
+
+
+# Origin and licence of the images that weights in this repository may be trained on.
+SOURCES = (
+    "`nih_*`, `covidrad_rsna_normal`: NIH ChestX-ray14 (Wang et al. 2017), provided by the NIH Clinical Center.",
+    "`kermany_*`: Kermany et al. 2018, Chest X-Ray Images (Pneumonia), paediatric, commonly cited as CC BY 4.0.",
+    "`wingspan_ctr`: MIT, as its repository states.",
+)
+
+
+PURPOSE = (
+    "Scores a frontal chest radiograph for the 14 findings of ChestX-ray14 (`classifier.onnx`, with Grad-CAM maps)",
+    "and paints what a masked autoencoder expects to see (`reconstructor.onnx`). `bundle.json` states the inputs,",
+    "thresholds, calibration and hashes.",
+)
+CAVEATS = (
+    "- Calibration (one pooled slope, an intercept a finding) and thresholds (the share of positives) were fitted on",
+    "  the images of the table; the AUROC does not depend on them. These images are enriched with disease: a site has",
+    "  to calibrate on its own.",
+    "- Labels of ChestX-ray14 were mined from reports and are partly wrong; most Pneumonia images came from one",
+    "  collection.",
+    "- Grad-CAM boxes show what moved the score. They do not outline lesions; their overlap was not yet measured.",
+    "- The anomaly map shows where a small autoencoder paints something else than the picture. It has not been",
+    "  validated against real findings: read it as a picture of the model, not of the patient.",
+)
+
+
+def model_card(manifest: Manifest, facts: CardFacts) -> str:
+    """Render the card as Markdown."""
+    report = facts.report
+    rows = [
+        f"| {display_name(row.finding)} | {row.positives} | {row.negatives} | {_number(row.value)} "
+        f"| {_interval(row.low, row.high)} |"
+        for row in report.findings
+    ]
+    mean = f"**mean of {report.num_defined} of {len(report.findings)}**"
+    return "\n".join(
+        [
+            f"# {manifest.name} {manifest.version}",
+            "",
+            "**For research only. Not a medical device; not for clinical use.**",
+            "",
+            *PURPOSE,
+            "",
+            "## How it was made",
+            "",
+            _pretraining_line(facts.pretraining),
+            _finetuning_line(facts.finetuning),
+            *[f"- {run['note']}" for run in (facts.pretraining, facts.finetuning) if run.get("note")],
+            "- Patients of the held-out images, and patients with a radiologist's box, were kept out of fine-tuning.",
+            "",
+            "| images of | pre-training | fine-tuning |",
+            "|---|---|---|",
+            *_source_rows(facts.pretraining["sources"], facts.finetuning["sources"]),
+            "",
+            "## What it does",
+            "",
+            f"AUROC on {facts.evaluated_on}. Intervals: 95 %, bootstrap over patients.",
+            "",
+            "| finding | with | without | AUROC | interval |",
+            "|---|---|---|---|---|",
+            *rows,
+            f"| {mean} | | | **{_number(report.mean)}** | {_interval(report.low, report.high)} |",
+            "",
+            "## What to keep in mind",
+            "",
+            "- The counts are small and the intervals wide; a finding with two positives is an anecdote.",
+            f"- Expected calibration error {facts.calibration_error:.3f}, on the images it was fitted on.",
+            *CAVEATS,
+            "",
+            "## Where the images came from",
+            "",
+            *[f"- {line}" for line in SOURCES],
+            "",
+        ]
+    )
+
+
+def _pretraining_line(run: Mapping[str, Any]) -> str:
+    recipe, optim = run["recipe"], run["recipe"]["optim"]
+    return (
+        f"- Pre-training: masked autoencoder, encoder `{recipe['encoder']}`, decoder `{recipe['decoder']}`, "
+        f"{recipe['mask_ratio']:.0%} of the patches hidden, {optim['epochs']} epochs over {run['num_images']} images, "
+        f"batch {optim['batch']} (recipe `{recipe['name']}`)."
+    )
+
+
+def _finetuning_line(run: Mapping[str, Any]) -> str:
+    recipe, optim = run["recipe"], run["recipe"]["optim"]
+    return (
+        f"- Fine-tuning: {recipe['head']} head, {optim['epochs']} epochs over {run['num_images']} images with all 14 "
+        f"labels, batch {optim['batch']}, layer decay {optim['layer_decay']}, DropPath {recipe['drop_path']}, "
+        f"`{recipe['rand_augment']}` (recipe `{recipe['name']}`)."
+    )
+
+
+def _source_rows(pretraining: Mapping[str, int], finetuning: Mapping[str, int]) -> list[str]:
+    names = sorted({*pretraining, *finetuning})
+    return [f"| `{name}` | {pretraining.get(name, 0)} | {finetuning.get(name, 0)} |" for name in names]
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.2f} to {high:.2f}"

@@ -1,0 +1,50 @@
+"""`--set optim.epochs=1`: one value of a recipe, by its path."""
+
+import ast
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import TypeVar, cast
+
+Recipe = TypeVar("Recipe")
+
+
+def override(recipe: Recipe, assignment: str) -> Recipe:
+    """A copy of a recipe with one value changed.
+
+    Args:
+        recipe: a frozen dataclass, perhaps nested.
+        assignment: `path=value`, dots between nested names; the value is a Python literal, or text without quotes.
+
+    Raises:
+        ValueError: no `=`, an unknown name, or a value of another type than the one it replaces.
+    """
+    path, separator, text = assignment.partition("=")
+    if not separator:
+        raise ValueError(f"--set {assignment}: expected key=value")
+    return cast("Recipe", _replaced(recipe, path.split("."), text, assignment))
+
+
+def _replaced(recipe: object, path: list[str], text: str, assignment: str) -> object:
+    name, *rest = path
+    known = [field.name for field in fields(recipe)] if is_dataclass(recipe) else []
+    if name not in known or not is_dataclass(recipe) or isinstance(recipe, type):
+        raise ValueError(f"--set {assignment}: no {name!r} here; there are {', '.join(known) or 'no names'}")
+    old = getattr(recipe, name)
+    value = _replaced(old, rest, text, assignment) if rest else _parsed(text, old, assignment)
+    return replace(recipe, **{name: value})
+
+
+def _parsed(text: str, old: object, assignment: str) -> object:
+    if isinstance(old, str):
+        return text
+    if isinstance(old, Path):
+        return Path(text)
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError) as error:
+        raise ValueError(f"--set {assignment}: not a value") from error
+    if isinstance(old, float) and type(value) is int:
+        return float(value)
+    if old is not None and type(value) is not type(old):
+        raise ValueError(f"--set {assignment}: expected {type(old).__name__}, got {type(value).__name__}")
+    return value

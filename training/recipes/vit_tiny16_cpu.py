@@ -1,0 +1,35 @@
+"""The first default bundle: ViT-Ti/16, pre-trained and fine-tuned on two CPU cores in an afternoon's gap.
+
+    python -m training pretrain vit_tiny16_cpu --data CSV --out runs/pretrain
+    python -m training finetune vit_tiny16_cpu --data CSV --init runs/pretrain/network.safetensors --out runs/finetune
+    python -m training export vit_tiny16_cpu --data CSV --pretrained runs/pretrain --finetuned runs/finetune --out DIR
+
+Everything follows arXiv:2210.12843 (90 % masked, crops of 0.5 to 1.0, layer decay 0.55, RandAug 6, DropPath 0.2)
+except what the hardware dictates: a ViT-Ti instead of a ViT-S, a decoder of 128x2 with 4 heads, tens of epochs instead
+of 800, small batches.
+"""
+
+from training.recipes.types import ExportRecipe, FinetuneRecipe, Optim, PretrainRecipe
+
+PRETRAIN = PretrainRecipe(
+    name="vit_tiny16_cpu",
+    encoder="vit_tiny",
+    decoder="128x2h4",
+    optim=Optim(
+        epochs=20,
+        batch=32,
+        base_lr=4e-3,  # 5e-4 a step: a run of 5,000 steps cannot afford the rate of 800 epochs
+        warmup_epochs=2,
+        beta2=0.95,
+    ),
+)
+
+FINETUNE = FinetuneRecipe(
+    name="vit_tiny16_cpu",
+    encoder="vit_tiny",
+    optim=Optim(epochs=20, batch=32, base_lr=8e-3, warmup_epochs=2, min_lr=1e-5, layer_decay=0.65),
+    drop_path=0.1,
+    crop_scale=(0.5, 1.0),
+)
+
+EXPORT = ExportRecipe(name="thorascope-vit-ti16", version="0.1.0", masks=(10,))
