@@ -32,16 +32,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:
-        status: int = options.run(options, Settings())
+        settings = Settings()
     except ValidationError as error:
         for entry in error.errors(include_url=False, include_input=False):
-            print(f"thorascope: setting {'.'.join(map(str, entry['loc']))}: {entry['msg']}", file=sys.stderr)
+            print(f"thorascope: {_variable(str(entry['loc'][0]))}: {entry['msg']}", file=sys.stderr)
         return 2
+    try:
+        status: int = options.run(options, settings)
     except InvalidBundleError as error:
         print(f"thorascope: the bundle cannot be served: {error}", file=sys.stderr)
         print("thorascope: THORASCOPE_BUNDLE_DIR names another; `python -m training export` makes one", file=sys.stderr)
         return 2
     return status
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a field, or an alias, which is a variable already."""
+    return name if name.isupper() else f"THORASCOPE_{name.upper()}"
 
 
 if __name__ == "__main__":

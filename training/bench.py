@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,7 +78,8 @@ class _Shortcut(_Plain):
     def forward(self, image: Tensor) -> Tensor:
         network = self.network
         tokens = network.tokens_before_last_block(normalise(image))
-        block, attn = network.blocks[-1], network.blocks[-1].attn
+        block: Any = network.blocks[-1]
+        attn = block.attn
         activations = block.norm1(tokens)
         q_weight, kv_weight = attn.qkv.weight.split([tokens.shape[2], 2 * tokens.shape[2]])
         q_bias, kv_bias = attn.qkv.bias.split([tokens.shape[2], 2 * tokens.shape[2]])

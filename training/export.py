@@ -121,14 +121,16 @@ def _write_graphs(
         ("reconstruction", "spread"),
         {"image": {0: "batch"}, "keep": {0: "passes", 1: "visible"}},
     )
-    expected = parity.run_module(classifier, images)
+    logits, maps = parity.run_module(classifier, images)
+    expected = logits, maps
     stored = store_half(full)
     exact = parity.classifier_deviation(expected, _run_classifier(open_session(full.SerializeToString()), images))
     rounded = parity.classifier_deviation(expected, _run_classifier(open_session(stored.SerializeToString()), images))
     exact.require(parity.LOGIT_TOLERANCE, parity.MAP_TOLERANCE, "ONNX against the network")
     rounded.require(parity.STORED_LOGIT_TOLERANCE, parity.STORED_MAP_TOLERANCE, "float16 file against the network")
     scripted = write_torchscript(classifier, example, folder / "classifier.torchscript.pt")
-    parity.classifier_deviation(expected, parity.run_module(scripted, images)).require(
+    scripted_logits, scripted_maps = parity.run_module(scripted, images)
+    parity.classifier_deviation(expected, (scripted_logits, scripted_maps)).require(
         parity.LOGIT_TOLERANCE, parity.MAP_TOLERANCE, "TorchScript against the network"
     )
     write_onnx(stored, folder / CLASSIFIER)

@@ -62,7 +62,8 @@ def build_classifier(recipe: FinetuneRecipe, num_findings: int) -> VitClassifier
         image_size_px=recipe.image_size_px,
         drop_path=recipe.drop_path,
     )
-    torch.nn.init.trunc_normal_(network.head.weight, std=2e-5)
+    head: torch.nn.Linear = network.get_submodule("head")  # type: ignore[assignment]  # a Linear where there are findings
+    torch.nn.init.trunc_normal_(head.weight, std=2e-5)
     return network
 
 

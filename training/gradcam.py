@@ -22,7 +22,8 @@ def gradcam_maps(network: VitClassifier, images: Tensor) -> NDArray[np.float32]:
     grid = network.patch_embed.grid_size
 
     def to_grid(tokens: Tensor) -> Tensor:
-        return tokens[:, 1:].transpose(1, 2).unflatten(2, grid)
+        patches: Tensor = tokens[:, 1:].transpose(1, 2).unflatten(2, grid)
+        return patches
 
     with GradCAM(network, [network.blocks[-1].norm1], reshape_transform=to_grid) as cam:
         maps = [cam(images, [ClassifierOutputTarget(finding)] * len(images)) for finding in range(network.num_classes)]

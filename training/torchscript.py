@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
 
 
 def write_torchscript(module: nn.Module, example: Tensor, path: Path) -> torch.jit.ScriptModule:
@@ -15,7 +16,7 @@ def write_torchscript(module: nn.Module, example: Tensor, path: Path) -> torch.j
     with warnings.catch_warnings():
         for deprecation in (DeprecationWarning, FutureWarning):  # torch.jit is deprecated, and still asked for
             warnings.simplefilter("ignore", deprecation)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # timm asserts on image size: static here
+        warnings.simplefilter("ignore", TracerWarning)  # timm asserts on image size: static here
         traced = torch.jit.trace(module, example, check_trace=False)
         traced.save(str(path))
         scripted: torch.jit.ScriptModule = torch.jit.load(str(path))

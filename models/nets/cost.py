@@ -4,17 +4,16 @@ Table 5 of arXiv:2210.12843 is in the second one, which leaves out attention's t
 third of what a ViT-S really does.
 """
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 _FLOPS_PER_MAC = 2
 
-# As ptflops weighs what is neither a product nor a convolution: operations for each element of the output.
+# As ptflops weighs what is neither a product nor a convolution: operations for each element that goes in.
 _OPERATIONS_PER_ELEMENT: tuple[tuple[tuple[type[nn.Module], ...], int], ...] = (
     ((nn.LayerNorm, nn.BatchNorm2d), 2),
     ((nn.GELU, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d), 1),
@@ -53,31 +52,30 @@ def num_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def measure(network: nn.Module, *inputs: Any, forward: Callable[..., Any] | None = None) -> Cost:
-    """Count one forward pass. Build network and inputs on the `meta` device, and nothing is computed.
+def measure(network: nn.Module, *inputs: object) -> Cost:
+    """Count one forward pass; with network and inputs on the `meta` device, nothing is computed for it.
 
     Args:
         network: what is counted; hooks are taken off again.
         inputs: arguments of the pass, tensors or not.
-        forward: what to call with them, the network itself unless said otherwise.
     """
-    counts = {"elementwise": 0}
-
-    def count(module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> None:
-        weight = next(weight for kinds, weight in _OPERATIONS_PER_ELEMENT if isinstance(module, kinds))
-        counts["elementwise"] += weight * output.numel()
-
-    counted = tuple(kind for kinds, _ in _OPERATIONS_PER_ELEMENT for kind in kinds)
+    elementwise: list[int] = []
     with ExitStack() as hooks, FlopCounterMode(display=False) as counter:
         for module in network.modules():
-            if isinstance(module, counted):
-                hooks.enter_context(module.register_forward_hook(count))
-        (forward or network)(*inputs)
+            for kinds, weight in _OPERATIONS_PER_ELEMENT:
+                if isinstance(module, kinds):
+                    hook = partial(_count_elements, elementwise, weight)
+                    hooks.enter_context(module.register_forward_pre_hook(hook))
+        network(*inputs)
     flops = {str(operator): number for operator, number in counter.get_flop_counts()["Global"].items()}
     attention = sum(number for operator, number in flops.items() if "bmm" in operator or "attention" in operator)
     return Cost(
         num_parameters(network),
         (sum(flops.values()) - attention) // _FLOPS_PER_MAC,
-        counts["elementwise"],
+        sum(elementwise),
         attention // _FLOPS_PER_MAC,
     )
+
+
+def _count_elements(counts: list[int], weight: int, _module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    counts.append(weight * inputs[0].numel())

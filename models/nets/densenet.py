@@ -20,6 +20,14 @@ class DenseNetShape:
 DENSENET121 = DenseNetShape(32, (6, 12, 24, 16), 64)
 
 
+@dataclass(frozen=True, slots=True)
+class DenseNetConfig:
+    """Architecture of a classifier: what a checkpoint must agree with."""
+
+    shape: DenseNetShape
+    num_findings: int
+
+
 class DenseNetClassifier(DenseNet):  # type: ignore[misc]  # torchvision is untyped
     """DenseNet with a linear head over the mean of the last feature map; its names are torchvision's.
 
@@ -28,12 +36,7 @@ class DenseNetClassifier(DenseNet):  # type: ignore[misc]  # torchvision is unty
 
     def __init__(self, num_findings: int, shape: DenseNetShape = DENSENET121) -> None:
         super().__init__(shape.growth, shape.blocks, shape.stem, num_classes=num_findings)
-        self.shape = shape
-
-    @property
-    def num_findings(self) -> int:
-        """Outputs of the head, F."""
-        return int(self.classifier.out_features)
+        self.config = DenseNetConfig(shape, num_findings)
 
     def saliency(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and the raw Grad-CAM map of every finding, in one forward pass without autograd.

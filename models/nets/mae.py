@@ -175,7 +175,11 @@ def mae(encoder: str, decoder: str, *, image_size_px: int = 224, norm_pix_loss: 
 
 def _blocks(shape: VitShape) -> nn.ModuleList:
     return nn.ModuleList(
-        [Block(shape.width, shape.heads, 4.0, qkv_bias=True, norm_layer=layer_norm) for _ in range(shape.depth)]
+        [
+            # timm says "a type" and calls it; a partial of a type will do
+            Block(shape.width, shape.heads, 4.0, qkv_bias=True, norm_layer=layer_norm)  # type: ignore[arg-type]
+            for _ in range(shape.depth)
+        ]
     )
 
 

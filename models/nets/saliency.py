@@ -192,15 +192,17 @@ def _pooled_grad_mixed(block: _Block, grad_output: Tensor, hidden: Tensor, featu
     along = (normalised @ scaled.t()) / width  # (B, P, 4D)
     mean_along = (grad_features * along.unsqueeze(1)).sum(-1, keepdim=True)  # (B, F, P, 1)
     column_sums = proj.weight.sum(dim=0)  # (D,), a vector of ones through proj
-    backward = inverse_std.unsqueeze(1) * (
+    backward: Tensor = inverse_std.unsqueeze(1) * (
         through - mean * column_sums - mean_along * (normalised @ proj.weight).unsqueeze(1)
     )
-    return backward + (grad_output @ proj.weight).unsqueeze(2)
+    residual: Tensor = (grad_output @ proj.weight).unsqueeze(2)
+    return backward + residual
 
 
 def _split_heads(tokens: Tensor, num_heads: int) -> Tensor:
     """(B, N, D) to (B, H, N, E)."""
-    return tokens.unflatten(2, (num_heads, -1)).transpose(1, 2)
+    heads: Tensor = tokens.unflatten(2, (num_heads, -1)).transpose(1, 2)
+    return heads
 
 
 def _join_heads(heads: Tensor) -> Tensor:

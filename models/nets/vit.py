@@ -28,6 +28,18 @@ VIT_SHAPES: Mapping[str, VitShape] = {
     "vit_base": VitShape(768, 12, 12),
 }
 
+
+@dataclass(frozen=True, slots=True)
+class VitConfig:
+    """Architecture of a classifier: what a checkpoint must agree with."""
+
+    shape: VitShape
+    num_findings: int
+    head: Head = "token"
+    image_size_px: int = 224
+    patch_size_px: int = 16
+
+
 layer_norm = partial(nn.LayerNorm, eps=1e-6)  # every LayerNorm of MAE and its classifiers; torch's default is 1e-5
 
 
@@ -61,6 +73,7 @@ class VitClassifier(VisionTransformer):
             norm_layer=layer_norm,
             drop_path_rate=drop_path,
         )
+        self.config = VitConfig(shape, num_findings, head, image_size_px, patch_size_px)
 
     def tokens_before_last_block(self, images: Tensor) -> Tensor:
         """Everything below the last block: normalised images (B, 3, H, W) to tokens (B, 1 + L, D)."""

@@ -8,9 +8,9 @@ from fastapi import FastAPI
 from service.api import docs, health, problem_docs, routes
 from service.api.context import RequestContextMiddleware
 from service.api.problems import install_handlers
-from service.api.uploads import UploadLimitMiddleware
+from service.api.upload_limit import UploadLimitMiddleware
+from service.inference.build import build_engine
 from service.inference.engine import Engine
-from service.inference.local_engine import LocalEngine
 from service.settings import Settings
 from service.version import VERSION
 
@@ -26,12 +26,12 @@ def create_app(settings: Settings, *, engine: Engine | None = None) -> FastAPI:
     """An application around an engine, which it starts and closes.
 
     Args:
-        engine: None for a `LocalEngine` over the bundle that the settings name.
+        engine: None for the one that the settings ask for.
 
     Raises:
         InvalidBundleError: that bundle cannot be served.
     """
-    served: Engine = LocalEngine.from_settings(settings) if engine is None else engine
+    served = build_engine(settings) if engine is None else engine
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

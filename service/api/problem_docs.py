@@ -1,5 +1,6 @@
 """Problems explained: in the OpenAPI description, and as pages under the address that `type` names."""
 
+import re
 from collections import defaultdict
 from html import escape
 from typing import Annotated, Any
@@ -79,9 +80,14 @@ async def explain_problem(slug: str, media_type: PageType) -> Response:
         return JSONResponse(_as_json(row), headers=_HEADERS)
     body = (
         f"<h1>{escape(row.title)}</h1><p><code>{row.type}</code>, HTTP status {int(row.status)}</p>"
-        f"<h2>What happened</h2><p>{escape(row.meaning)}</p><h2>What to do</h2><p>{escape(row.remedy)}</p>"
+        f"<h2>What happened</h2><p>{_html(row.meaning)}</p><h2>What to do</h2><p>{_html(row.remedy)}</p>"
     )
     return HTMLResponse(_PAGE.format(title=escape(row.title), body=body), headers=_HEADERS)
+
+
+def _html(text: str) -> str:
+    """Text with `code` in it as HTML."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _as_json(row: Problem) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from service.api.anomaly_schema import AnomalyResponse
 from service.commands.files import NOTICE, FileRun, OutputFolder, add_file_arguments, settings_for
 from service.inference.answers import AnomalyOptions
-from service.inference.local_engine import LocalEngine
+from service.inference.build import build_engine
 from service.settings import Settings
 
 
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _map(options: argparse.Namespace, settings: Settings) -> int:
-    engine = LocalEngine.from_settings(settings)
+    engine = build_engine(settings)
     wanted = AnomalyOptions(
         masks=options.masks,
         rounds=options.rounds,

@@ -9,7 +9,7 @@ from typing import Any
 from service.api.predict_schema import PredictResponse
 from service.commands.files import NOTICE, FileRun, OutputFolder, add_file_arguments, settings_for
 from service.inference.answers import Prediction, PredictOptions
-from service.inference.local_engine import LocalEngine
+from service.inference.build import build_engine
 from service.settings import Settings
 
 
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _score(options: argparse.Namespace, settings: Settings) -> int:
-    engine = LocalEngine.from_settings(settings)
+    engine = build_engine(settings)
     wanted = PredictOptions(refuse_rejected=options.gate == "on", overlay=options.overlay is not None)
     folder = OutputFolder(options.overlay) if options.overlay else None
     run_ = FileRun(engine, settings, lambda content: engine.predict(content, wanted))

@@ -1,5 +1,6 @@
 """Orders and results of decoder processes as frames; a result is checked as anything untrusted is."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -73,7 +74,7 @@ def result_from_frame(header: dict[str, Any], parts: Sequence[bytearray], order:
     try:
         if "error" in header:
             raise _error_from(header)
-        height, width = int(header["height"]), int(header["width"])
+        height, width = _size(header, order.limit_px)
         side = order.contract.side
         return DecodedUpload(
             model_input=ModelInput(_image(parts[0], side, side), order.contract.place(height, width)),
@@ -81,10 +82,17 @@ def result_from_frame(header: dict[str, Any], parts: Sequence[bytearray], order:
             header=None if header["header"] is None else _header_from(header["header"]),
             gate=_gate_from(header["gate"]),
             pixels=_image(parts[1], height, width) if order.keep_pixels else None,
-            decode_ms=float(header["decode_ms"]),
+            decode_ms=_number(header["decode_ms"]),
         )
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         raise BrokenWireError("the result is not what was ordered") from error
+
+
+def _size(header: dict[str, Any], limit_px: int) -> tuple[int, int]:
+    height, width = int(header["height"]), int(header["width"])
+    if height * width > limit_px:
+        raise ValueError("a larger picture than may be decoded")
+    return height, width
 
 
 def _error_from(header: dict[str, Any]) -> ThorascopeError:
@@ -102,7 +110,13 @@ def _header_from(values: dict[str, Any]) -> Header:
 def _gate_from(values: dict[str, Any]) -> GateResult:
     score = values["score"]
     reasons = tuple(_text(reason) or "unknown" for reason in values["reasons"])
-    return GateResult(Verdict(values["verdict"]), reasons, None if score is None else float(score))
+    return GateResult(Verdict(values["verdict"]), reasons, None if score is None else _number(score))
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("no number")
+    return float(value)
 
 
 def _text(value: object) -> str | None:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from models.errors import InvalidBundleError, InvalidRequestError, OverloadedError, UploadTooLargeError
+from models.errors import InvalidRequestError, OverloadedError, UploadTooLargeError
 from models.runtime.anomaly import AnomalyDetector
-from models.runtime.bundle import Bundle, load_bundle
+from models.runtime.bundle import Bundle
 from models.runtime.classifier import Classifier
 from service.inference.answers import (
     Anomaly,
@@ -21,14 +21,12 @@ from service.inference.answers import (
     PredictOptions,
     Saliency,
     ServedModel,
-    Timings,
 )
+from service.inference.clock import Clock, ms_since
 from service.inference.compose import compose_findings, draw_anomaly, draw_findings
 from service.inference.decode_pool import DecodePool
-from service.inference.decode_worker import DecodeLimits
 from service.inference.maps import boxes_of
 from service.inference.upload import DecodedUpload, DecodeOrder
-from service.settings import Settings
 
 T = TypeVar("T")
 
@@ -71,33 +69,6 @@ class LocalEngine:
         self._is_ready = False
         self.model = ServedModel(bundle.manifest, bundle.sha256)
 
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """An engine for the bundle and the limits that the settings name; not started yet.
-
-        Raises:
-            InvalidBundleError: the bundle cannot be served.
-        """
-        decode_limits = DecodeLimits(
-            wall_s=settings.decode_timeout_s,
-            cpu_s=settings.decode_cpu_s,
-            memory_bytes=settings.decode_memory_bytes,
-            upload_bytes=settings.upload_limit_bytes,
-        )
-        limits = EngineLimits(
-            requests=settings.queue_limit,
-            upload_bytes=settings.upload_limit_bytes,
-            pixels=settings.pixel_limit_px,
-            graph_runs=settings.inference_workers,
-            threads=settings.inference_threads,
-        )
-        try:
-            bundle = load_bundle(settings.bundle_dir)
-        except InvalidBundleError as error:
-            raise InvalidBundleError(f"{settings.bundle_dir}: {error}") from error
-        pool = DecodePool(decode_limits, size=settings.decode_workers, recycle_after=settings.decode_recycle_after)
-        return cls(bundle, pool, limits)
-
     @property
     def is_ready(self) -> bool:
         """Whether a request would be taken now."""
@@ -118,7 +89,7 @@ class LocalEngine:
     async def predict(self, content: bytes, options: PredictOptions) -> Prediction:
         """See `Engine.predict`; without saliency the maps are not computed."""
         with self._admitted():
-            clock = _Clock()
+            clock = Clock()
             upload = await self._decode(
                 content, refuse_rejected=options.refuse_rejected, keep_pixels=options.overlay, clock=clock
             )
@@ -141,7 +112,7 @@ class LocalEngine:
         if masks not in detector.spec.masks:
             raise InvalidRequestError(f"masks must be one of {', '.join(map(str, detector.spec.masks))}")
         with self._admitted():
-            clock = _Clock()
+            clock = Clock()
             upload = await self._decode(
                 content, refuse_rejected=options.refuse_rejected, keep_pixels=False, clock=clock
             )
@@ -166,9 +137,7 @@ class LocalEngine:
         finally:
             self._num_inside -= 1
 
-    async def _decode(
-        self, content: bytes, *, refuse_rejected: bool, keep_pixels: bool, clock: "_Clock"
-    ) -> DecodedUpload:
+    async def _decode(self, content: bytes, *, refuse_rejected: bool, keep_pixels: bool, clock: Clock) -> DecodedUpload:
         if len(content) > self._limits.upload_bytes:
             raise UploadTooLargeError(f"the upload is larger than {self._limits.upload_bytes} bytes")
         order = DecodeOrder(
@@ -180,17 +149,17 @@ class LocalEngine:
         started = time.perf_counter()
         upload = await self._pool.decode(content, order)
         clock.decode_ms = upload.decode_ms
-        clock.queue_ms += max(0.0, _ms_since(started) - upload.decode_ms)
+        clock.queue_ms += max(0.0, ms_since(started) - upload.decode_ms)
         return upload
 
-    async def _infer(self, run_graph: Callable[[], T], clock: "_Clock") -> T:
+    async def _infer(self, run_graph: Callable[[], T], clock: Clock) -> T:
         asked = time.perf_counter()
 
         def timed() -> T:
-            clock.queue_ms += _ms_since(asked)
+            clock.queue_ms += ms_since(asked)
             started = time.perf_counter()
             result = run_graph()
-            clock.infer_ms = _ms_since(started)
+            clock.infer_ms = ms_since(started)
             return result
 
         return await self._run(self._graphs, timed)
@@ -205,18 +174,3 @@ class LocalEngine:
         self._classifier.predict(images, saliency=False)
         if self._detector is not None:
             self._detector.run(images)
-
-
-class _Clock:
-    """Adds up where one request's time goes."""
-
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-        self.decode_ms = self.queue_ms = self.infer_ms = 0.0
-
-    def timings(self) -> Timings:
-        return Timings(self.decode_ms, self.queue_ms, self.infer_ms, _ms_since(self._started))
-
-
-def _ms_since(started: float) -> float:
-    return (time.perf_counter() - started) * 1000

@@ -62,7 +62,7 @@ def receive_frame(
     try:
         header = json.loads(_receive_exactly(connection, length, deadline))
         lengths = [int(part) for part in header["lengths"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise BrokenWireError("the header is no header") from error
     if min(lengths, default=0) < 0 or sum(lengths) > limit_bytes:
         raise BrokenWireError("the parts are too long")

@@ -14,7 +14,7 @@ from models.errors import UnsupportedMediaError
 from models.imaging.preprocess import ModelInput
 from service.inference.upload import DecodedUpload, DecodeOrder, decode_upload
 
-SECRET = "Canary^Patient"
+CANARY = "Canary^Patient"
 
 
 def decode(content: bytes, order: DecodeOrder) -> DecodedUpload:
@@ -50,7 +50,7 @@ def _write_file() -> None:
 
 def _run_program() -> None:
     try:
-        os.execv("/bin/true", ["true"])
+        os.execv("/bin/true", ["true"])  # noqa: S606 it is to fail
     except OSError as error:
         raise UnsupportedMediaError(f"refused: {error.errno}") from error
 
@@ -65,7 +65,7 @@ def _spin() -> None:
 
 
 def _raise() -> None:
-    raise ValueError(SECRET)
+    raise ValueError(CANARY)
 
 
 def _nap() -> None:

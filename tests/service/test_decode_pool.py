@@ -16,7 +16,7 @@ from service.inference.decode_pool import DecodePool
 from service.inference.decode_worker import DecodeLimits, DecodeWorker
 from service.inference.upload import DecodedUpload, DecodeOrder, decode_upload
 from tests.service.conftest import LIMITS
-from tests.service.faulty_decoder import SECRET
+from tests.service.faulty_decoder import CANARY
 
 ORDER = DecodeOrder(InputContract(32, Geometry.LETTERBOX), limit_px=1_000_000)
 
@@ -83,7 +83,9 @@ class TestSandbox:
         names = set(refusal(pool, b"environment").split())
 
         assert {"OMP_NUM_THREADS", "PYTHONPATH"} <= names
-        assert set() == {name for name in names if not name.startswith(("PYTHON", "L")) and "THREADS" not in name} - {"PATH"}
+        assert set() == {name for name in names if not name.startswith(("PYTHON", "L")) and "THREADS" not in name} - {
+            "PATH"
+        }
 
 
 class TestFaults:
@@ -93,7 +95,7 @@ class TestFaults:
         with pytest.raises(UndecodableImageError) as caught:
             decode(pool, misdeed)
 
-        assert SECRET not in str(caught.value)
+        assert CANARY not in str(caught.value)
         assert (32, 32) == decode(pool, chest_png).model_input.image.shape
 
     def test_an_answer_of_the_wrong_size_is_not_believed(self, pool, chest_png):

@@ -147,14 +147,17 @@ class TestOverlay:
         response = ask(client, chest_png, accept="image/png")
 
         assert "image/png" == response.headers["content-type"]
-        assert ((90, 120), "RGB") == (lambda image: (image.size, image.mode))(Image.open(BytesIO(response.content)))
+        image = Image.open(BytesIO(response.content))
+        assert ((90, 120), "RGB") == (image.size, image.mode)
 
     def test_without_maps_it_is_the_picture(self, client):
         """Nothing is painted over what nobody asked about."""
         pixels = phantom.draw(2, 64, 50)
         response = ask(client, png_bytes(pixels), accept="image/png", saliency="none")
 
-        assert np.array_equal(np.repeat(pixels[..., None], 3, axis=2), np.asarray(Image.open(BytesIO(response.content))))
+        assert np.array_equal(
+            np.repeat(pixels[..., None], 3, axis=2), np.asarray(Image.open(BytesIO(response.content)))
+        )
 
     def test_a_format_nobody_offers_is_406(self, client, chest_png):
         """DICOM objects come with their own issue."""

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from models.errors import OverloadedError, UploadTooLargeError
 from service.api.app import create_app
 from service.api.errors import UploadTimeoutError
-from service.api.uploads import MULTIPART_ALLOWANCE_BYTES, UploadLimitMiddleware
+from service.api.upload_limit import MULTIPART_ALLOWANCE_BYTES, UploadLimitMiddleware
 from tests.service.fake_engine import FakeEngine
 
 LIMIT_BYTES = 2**20

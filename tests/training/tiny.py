@@ -3,6 +3,7 @@
 import csv
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from models.nets.vit import VitClassifier, VitShape
 from training.recipes.types import FinetuneRecipe, Optim, PretrainRecipe
 
 SIDE_PX = 32
+
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 PRETRAIN = PretrainRecipe(
     name="tiny",
@@ -40,7 +43,7 @@ def phantoms(num: int, side: int = PRETRAIN.packed_size_px) -> np.ndarray:
     return np.stack([np.array(Image.fromarray(draw(seed, 128, 128)).resize((side, side))) for seed in range(num)])
 
 
-def spread(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+def spread(network: Network, seed: int = 0) -> Network:
     """Random weights large enough that no term of a gradient is negligible."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

@@ -45,4 +45,5 @@ def pack(files: Sequence[Path], contract: InputContract, cache: Path) -> NDArray
                 array[index] = image
         array.flush()
         partial.rename(target)
-    return np.load(target, mmap_mode="r")
+    packed: NDArray[np.uint8] = np.load(target, mmap_mode="r")
+    return packed

@@ -27,7 +27,7 @@ PRETRAIN = PretrainRecipe(
 FINETUNE = FinetuneRecipe(
     name="vit_tiny16_cpu",
     encoder="vit_tiny",
-    optim=Optim(epochs=20, batch=32, base_lr=8e-3, warmup_epochs=2, min_lr=1e-5, layer_decay=0.65),
+    optim=Optim(epochs=10, batch=32, base_lr=4e-3, warmup_epochs=1, min_lr=1e-5, layer_decay=0.65),
     drop_path=0.1,
     crop_scale=(0.5, 1.0),
 )

@@ -85,6 +85,7 @@ HIDING_PLACES: dict[str, Callable[[], onnx.ModelProto]] = {
     "custom operator": lambda: model_of(CUSTOM),
     "custom operator in a branch": lambda: model_of(subgraph(CUSTOM)),
     "custom operator in branches of branches": lambda: model_of(subgraph(subgraph(subgraph(CUSTOM)))),
+    "custom operator in a list of graphs": lambda: model_of(with_attribute(graphs=[model_of(CUSTOM).graph])),
     "custom operator in a function": lambda: in_function(CUSTOM),
     "runtime's own operator": lambda: model_of(helper.make_node("FusedGemm", ["x"], ["y"], domain="com.microsoft")),
     "dimensions without values": lambda: with_initializer(TensorProto(dims=[2**20, 2**20], data_type=1, raw_data=b"0")),

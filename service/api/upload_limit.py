@@ -1,0 +1,110 @@
+"""A bound on request bodies: their bytes, their time, and the memory of all of them together."""
+
+import asyncio
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.errors import OverloadedError, UploadTooLargeError
+from service.api.errors import UploadTimeoutError
+
+# Boundaries and part headers come on top of the file whose size is limited.
+MULTIPART_ALLOWANCE_BYTES = 16 * 1024
+
+# A client that is refused in the middle of its body sees a broken connection, not the answer, unless somebody takes
+# what it has already sent; but not for ever.
+_DRAIN_BYTES = 64 * 2**20
+_DRAIN_S = 5.0
+
+
+class UploadLimitMiddleware:
+    """Counts the bytes of request bodies while they arrive, chunked or not, before any parser sees them.
+
+    Args:
+        limit_bytes: largest file; a body may be a little longer, for its multipart frame.
+        memory_bytes: all bodies in memory together; a request that would exceed it is refused as overloaded.
+        timeout_s: time for one body to arrive in full.
+    """
+
+    def __init__(self, app: ASGIApp, *, limit_bytes: int, memory_bytes: int, timeout_s: float) -> None:
+        self._app = app
+        self.limit_bytes = limit_bytes
+        self.memory_bytes = memory_bytes
+        self.timeout_s = timeout_s
+        self.held_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry; the body stays on the account until the response is sent."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = _MeteredBody(self, Headers(scope=scope), receive)
+        try:
+            await self._app(scope, body.receive, send)
+        finally:
+            self.held_bytes -= body.num_bytes
+
+
+class _MeteredBody:
+    """The `receive` of one request, with a count, a limit and a clock."""
+
+    def __init__(self, account: UploadLimitMiddleware, headers: Headers, receive: Receive) -> None:
+        self._account = account
+        self._receive = receive
+        self._limit_bytes = account.limit_bytes + MULTIPART_ALLOWANCE_BYTES
+        declared = headers.get("content-length", "")
+        self._declared_bytes = int(declared) if declared.isdecimal() and len(declared) < 19 else None
+        self._waits_for_continue = headers.get("expect", "").lower() == "100-continue"
+        self._deadline: float | None = None
+        self._complete = False
+        self.num_bytes = 0
+
+    async def receive(self) -> Message:
+        """The next ASGI message; raises where the body is too long, too slow or one too many."""
+        if self._complete:
+            return await self._receive()  # what may still come is the disconnect
+        if self._declared_bytes is not None and self._declared_bytes > self._limit_bytes:
+            if not self._waits_for_continue:
+                await self._drain()
+            raise UploadTooLargeError(self._too_large)
+        message = await self._next()
+        if message["type"] != "http.request":
+            return message
+        self._complete = not message.get("more_body", False)
+        self._count(len(message.get("body", b"")))
+        if self.num_bytes > self._limit_bytes:
+            await self._drain()
+            raise UploadTooLargeError(self._too_large)
+        if self._account.held_bytes > self._account.memory_bytes:
+            await self._drain()
+            raise OverloadedError("the uploads in progress fill the memory set aside for them")
+        return message
+
+    @property
+    def _too_large(self) -> str:
+        return f"the upload is larger than {self._account.limit_bytes} bytes"
+
+    def _count(self, num_bytes: int) -> None:
+        self.num_bytes += num_bytes
+        self._account.held_bytes += num_bytes
+
+    async def _next(self) -> Message:
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + self._account.timeout_s
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._receive()
+        except TimeoutError as error:
+            raise UploadTimeoutError(f"the body did not arrive within {self._account.timeout_s:g} s") from error
+
+    async def _drain(self) -> None:
+        """Take what the client has sent already, keeping none of it."""
+        left = _DRAIN_BYTES
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                while not self._complete and left > 0:
+                    message = await self._receive()
+                    self._complete = not message.get("more_body", False)
+                    left -= len(message.get("body", b""))
+        except TimeoutError:
+            return

@@ -1,0 +1,117 @@
+"""`python -m service serve` as a process: it starts, answers under load, stops when told, and leaves nothing behind."""
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+START_S, STOP_S = 120, 60
+
+
+@dataclass
+class Service:
+    """A running service.
+
+    Attributes:
+        decoders: ids of its decoder processes.
+    """
+
+    process: subprocess.Popen[str]
+    port: int
+    decoders: list[int]
+
+    def post(self, path: str, content: bytes) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        body = b'--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n' + content + b"\r\n--b--\r\n"
+        connection.request("POST", path, body, {"Content-Type": "multipart/form-data; boundary=b"})
+        response = connection.getresponse()
+        answer = response.status, response.read()
+        connection.close()
+        return answer
+
+
+def children(pid: int) -> list[int]:
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            if f"\nPPid:\t{pid}\n" in status.read_text():
+                found.append(int(status.parent.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+    return found
+
+
+def is_gone(pid: int) -> bool:
+    """Ended; whoever adopted it may not have cleared it away yet."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def wait_until_gone(pids: list[int]) -> bool:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if all(map(is_gone, pids)):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.fixture
+def service(bundle_dir) -> Iterator[Service]:
+    """On a port that the system chooses."""
+    settings = {"THORASCOPE_BUNDLE_DIR": str(bundle_dir), "THORASCOPE_PORT": "0", "THORASCOPE_HOST": "127.0.0.1"}
+    environment = {name: value for name, value in os.environ.items() if name not in {"HOST", "PORT"}}  # noqa: TID251
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "service", "serve"],
+        cwd=ROOT,
+        env=environment | settings,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield started(process)
+        finally:
+            process.kill()
+
+
+def started(process: subprocess.Popen[str]) -> Service:
+    """Wait for the line that says where it listens."""
+    assert process.stderr is not None
+    deadline = time.monotonic() + START_S
+    for line in process.stderr:
+        if found := re.search(r"listens on http://127\.0\.0\.1:(\d+)", line):
+            return Service(process, int(found[1]), children(process.pid))
+        assert time.monotonic() < deadline
+    raise AssertionError("the service ended before it listened")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve__answers_and_stops_when_told(service, chest_png, number):
+    """Exit status 0, and no process is left."""
+    status, body = service.post("/predict", chest_png)
+    service.process.send_signal(number)
+
+    assert 200 == status, body
+    assert 0 == service.process.wait(STOP_S)
+    assert 3 == len(service.decoders)
+    assert wait_until_gone(service.decoders)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child notices only when its socket closes")
+def test_serve__leaves_no_orphans_when_it_is_killed(service):
+    """Not even SIGKILL leaves a decoder behind."""
+    service.process.kill()
+    service.process.wait(STOP_S)
+
+    assert wait_until_gone(service.decoders)
