@@ -1,9 +1,11 @@
 """The command line: `python -m service <command>`.
 
-Exit status: 0 when all went well, 1 when a file or a bundle has a problem, 2 when the command could not do its work.
+Exit status: 0 when all went well, 1 when a file or a bundle has a problem, 2 when the command could not do its work,
+130 when it was interrupted.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -43,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"thorascope: the bundle cannot be served: {error}", file=sys.stderr)
         print("thorascope: THORASCOPE_BUNDLE_DIR names another; `python -m training export` makes one", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read our output has seen enough; nothing may be written to it at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
     return status
 
 

@@ -1,5 +1,6 @@
 """Maps over a picture: scaling, boxes, colours, and the way from model space back to source space."""
 
+import math
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -52,11 +53,26 @@ def upsample(grid: NDArray[np.floating], side: int) -> NDArray[np.float32]:
 
 
 def saliency_map(grid: NDArray[np.floating], placement: Placement) -> NDArray[np.float32]:
-    """Raw (G, G) saliency -> (S, S) in [0, 1], scaled over the picture alone; padding is 0 and sets no maximum."""
-    scaled = np.zeros((placement.side, placement.side), np.float32)
+    """Raw (G, G) saliency -> (S, S) in [0, 1], scaled over the picture alone; padding is 0 and sets no maximum.
+
+    Cells that are all padding take no part: the nearest cells that hold picture stand in for them, so that nothing of
+    them seeps over the picture's edge while the grid is enlarged.
+    """
     top, left, bottom, right = placement.content
-    scaled[top:bottom, left:right] = rescale(upsample(grid, placement.side)[top:bottom, left:right])
+    rows, columns = cells_inside(len(grid), placement)
+    around = [(rows.start, len(grid) - rows.stop), (columns.start, len(grid) - columns.stop)]
+    enlarged = upsample(np.pad(grid[rows, columns], around, mode="edge"), placement.side)
+    scaled = np.zeros_like(enlarged)
+    scaled[top:bottom, left:right] = rescale(enlarged[top:bottom, left:right])
     return scaled
+
+
+def cells_inside(num_cells: int, placement: Placement) -> tuple[slice, slice]:
+    """Rows and columns of a grid of `num_cells` a side that hold picture, if only in part."""
+    top, left, bottom, right = placement.content
+    cell = placement.side / num_cells
+    rows = slice(math.floor(top / cell), math.ceil(bottom / cell))
+    return rows, slice(math.floor(left / cell), math.ceil(right / cell))
 
 
 def largest_box(values: NDArray[np.floating], threshold: float) -> Box | None:
@@ -157,7 +173,7 @@ def _caption(
 
 
 def png_bytes(array: NDArray[np.uint8]) -> bytes:
-    """Encode (H, W) grey or (H, W, 3) RGB."""
+    """Encode (H, W) grey or (H, W, 3) RGB, fast: the default effort takes four times as long for 6 % fewer bytes."""
     buffer = BytesIO()
-    Image.fromarray(array).save(buffer, "PNG")
+    Image.fromarray(array).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -5,6 +5,7 @@ import asyncio
 import json
 import sys
 from base64 import b64decode
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +47,18 @@ async def _map(options: argparse.Namespace, settings: Settings) -> int:
     )
     folder = OutputFolder(options.out)
     run_ = FileRun(engine, settings, lambda content: engine.map_anomalies(content, wanted))
-    async for file, anomaly, problem in run_.answers(options.files):
-        row: dict[str, Any] = {"file": str(file)}
-        if anomaly is None:
-            row["problem"] = problem
-        else:
-            body = AnomalyResponse.of(anomaly, engine.model, "")
-            row |= body.model_dump(mode="json", exclude={"request_id", "timings_ms"})
-            stem = folder.stem_for(file)
-            reconstruction = b64decode(row["anomaly"]["reconstruction"].partition(",")[2])
-            row["anomaly"]["map"] = str(folder.write(f"{stem}.map.png", anomaly.picture or b""))
-            row["anomaly"]["reconstruction"] = str(folder.write(f"{stem}.reconstruction.png", reconstruction))
-        print(json.dumps(row), flush=True)
+    async with aclosing(run_.answers(options.files)) as answers:
+        async for file, anomaly, problem in answers:
+            row: dict[str, Any] = {"file": str(file)}
+            if anomaly is None:
+                row["problem"] = problem
+            else:
+                body = AnomalyResponse.of(anomaly, engine.model, "")
+                row |= body.model_dump(mode="json", exclude={"request_id", "timings_ms"})
+                stem = folder.stem_for(file)
+                reconstruction = b64decode(row["anomaly"]["reconstruction"].partition(",")[2])
+                row["anomaly"]["map"] = str(folder.write(f"{stem}.map.png", anomaly.picture or b""))
+                row["anomaly"]["reconstruction"] = str(folder.write(f"{stem}.reconstruction.png", reconstruction))
+            print(json.dumps(row), flush=True)
     print(NOTICE, file=sys.stderr)
     return 1 if run_.num_problems else 0

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,6 +17,8 @@ from service.settings import Settings
 NOTICE = "For research use only. Not a medical device; not for diagnosis."
 
 T = TypeVar("T")
+Problem = dict[str, Any]
+Outcome = tuple[T | None, Problem | None]  # one of the two is None
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,12 +50,12 @@ class FileRun(Generic[T]):
         self._ask = ask
         self.num_problems = 0
 
-    async def answers(self, files: Sequence[Path]) -> AsyncIterator[tuple[Path, T | None, dict[str, Any] | None]]:
-        """Start the engine and yield (file, answer, problem) in order, one of the two None; progress on stderr."""
-        await self._engine.start()
-        tasks: deque[asyncio.Task[tuple[T | None, dict[str, Any] | None]]] = deque()
+    async def answers(self, files: Sequence[Path]) -> AsyncGenerator[tuple[Path, T | None, Problem | None], None]:
+        """Start the engine, yield (file, answer, problem) in the files' order, close the engine; progress on stderr."""
+        tasks: deque[asyncio.Task[Outcome[T]]] = deque()
         to_start = iter(files)
         try:
+            await self._engine.start()
             for num_done, file in enumerate(files, start=1):
                 for waiting in islice(to_start, self._at_once - len(tasks)):
                     tasks.append(asyncio.create_task(self._answer(waiting)))
@@ -64,7 +66,7 @@ class FileRun(Generic[T]):
         finally:
             await self._engine.close()
 
-    async def _answer(self, file: Path) -> tuple[T | None, dict[str, Any] | None]:
+    async def _answer(self, file: Path) -> Outcome[T]:
         try:
             return await self._ask(await asyncio.to_thread(self._read, file)), None
         except ThorascopeError as error:

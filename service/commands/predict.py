@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +37,17 @@ async def _score(options: argparse.Namespace, settings: Settings) -> int:
     wanted = PredictOptions(refuse_rejected=options.gate == "on", overlay=options.overlay is not None)
     folder = OutputFolder(options.overlay) if options.overlay else None
     run_ = FileRun(engine, settings, lambda content: engine.predict(content, wanted))
-    async for file, prediction, problem in run_.answers(options.files):
-        row: dict[str, Any] = {"file": str(file)}
-        if prediction is None:
-            row["problem"] = problem
-        else:
-            body = PredictResponse.of(prediction, engine.model, "", with_pngs=False)
-            row |= body.model_dump(mode="json", exclude={"request_id", "timings_ms"})
-            if folder and prediction.overlay:
-                row["overlay"] = str(folder.write(f"{folder.stem_for(file)}.overlay.png", prediction.overlay))
-        print(json.dumps(row) if options.json else _table(row, prediction), flush=True)
+    async with aclosing(run_.answers(options.files)) as answers:
+        async for file, prediction, problem in answers:
+            row: dict[str, Any] = {"file": str(file)}
+            if prediction is None:
+                row["problem"] = problem
+            else:
+                body = PredictResponse.of(prediction, engine.model, "", with_pngs=False)
+                row |= body.model_dump(mode="json", exclude={"request_id", "timings_ms"})
+                if folder and prediction.overlay:
+                    row["overlay"] = str(folder.write(f"{folder.stem_for(file)}.overlay.png", prediction.overlay))
+            print(json.dumps(row) if options.json else _table(row, prediction), flush=True)
     if not options.json:
         print(NOTICE)
     return 1 if run_.num_problems else 0

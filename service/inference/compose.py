@@ -5,11 +5,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from models.imaging.heatmap import colourise, overlay, png_bytes, to_source
+from models.imaging.heatmap import colourise, overlay, png_bytes, saliency_map, to_source
 from models.runtime.anomaly import AnomalyMap
 from models.runtime.classifier import Classifier, ClassifierOutput
 from service.inference.answers import FindingAnswer, FindingSaliency, PredictOptions, Saliency
-from service.inference.maps import boxes_of, map_inside, maximum_inside
+from service.inference.maps import boxes_of, maximum_inside
 from service.inference.upload import DecodedUpload
 
 
@@ -65,7 +65,7 @@ def _saliency(
     wants_map = options.saliency is Saliency.HEATMAPS
     if not (positive or wants_map):
         return FindingSaliency(maximum)
-    scaled = map_inside(grid, upload.placement)
+    scaled = saliency_map(grid, upload.placement)
     boxes = boxes_of(scaled, upload.placement, threshold)
     return FindingSaliency(maximum, boxes, scaled if wants_map or options.overlay else None)
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.imaging.geometry import CenterCrop, Letterbox
-from service.inference.maps import boxes_of, map_inside, maximum_inside
+from models.imaging.heatmap import saliency_map
+from service.inference.maps import boxes_of, maximum_inside
 
 SIDE, CELLS = 32, 8
 sizes = st.integers(1, 400)
@@ -29,9 +30,9 @@ def test_map_inside__ignores_what_lies_in_the_padding(height, width, grid):
     pixels, padding = inside(placement)
     hot = np.where(padding, np.float32(1e6), grid)
 
-    scaled = map_inside(grid, placement)
+    scaled = saliency_map(grid, placement)
 
-    assert np.array_equal(scaled, map_inside(hot, placement))
+    assert np.array_equal(scaled, saliency_map(hot, placement))
     assert maximum_inside(grid, placement) == maximum_inside(hot, placement)
     assert 0 == scaled[~pixels].sum()
     assert 0 <= scaled.min() <= scaled.max() <= 1
@@ -42,7 +43,7 @@ def test_boxes_of__are_whole_pixels_inside_the_picture(height, width, grid, crop
     """Half-open, not empty, under either geometry."""
     placement = CenterCrop(height, width, SIDE, SIDE + 4) if crop else Letterbox(height, width, SIDE)
 
-    for scored in boxes_of(map_inside(grid, placement), placement, 0.5):
+    for scored in boxes_of(saliency_map(grid, placement), placement, 0.5):
         box = scored.box
         assert 0 <= box.top < box.bottom <= height
         assert 0 <= box.left < box.right <= width
@@ -56,7 +57,7 @@ def test_boxes_of__finds_the_hot_quarter():
     grid = np.zeros((CELLS, CELLS), np.float32)
     grid[4:, 4:6] = 1
 
-    (scored,) = boxes_of(map_inside(grid, placement), placement, 0.5)
+    (scored,) = boxes_of(saliency_map(grid, placement), placement, 0.5)
 
     assert (320, 160, 640, 320) == pytest.approx(
         (scored.box.top, scored.box.left, scored.box.bottom, scored.box.right), abs=40
@@ -66,7 +67,7 @@ def test_boxes_of__finds_the_hot_quarter():
 def test_boxes_of__a_map_without_evidence_has_none():
     """Zero everywhere stays zero; scaling must not make something of it."""
     placement = Letterbox(64, 64, SIDE)
-    scaled = map_inside(np.zeros((CELLS, CELLS), np.float32), placement)
+    scaled = saliency_map(np.zeros((CELLS, CELLS), np.float32), placement)
 
     assert 0 == scaled.max()
     assert () == boxes_of(scaled, placement, 0.5)

@@ -1,0 +1,93 @@
+"""The masked autoencoder against the official implementation."""
+
+import pytest
+import torch
+
+from models.nets.mae import mae
+from models.nets.masking import keep_count, mask_from_noise
+from tests import goldens
+from tests.goldens import relative_error
+
+# Ours embeds visible patches alone and sums in another order; both are float32.
+FORWARD_TOLERANCE = 1e-5
+# A gradient passes every layer twice, and some of a tensor's entries are a thousandth of its largest.
+BACKWARD_TOLERANCE = 1e-4
+
+CASES = pytest.mark.parametrize(("case", "mask_ratio"), [("r75", 0.75), ("r90", 0.90)])
+
+
+@CASES
+class TestForward:
+    def test_prediction_mask_and_loss_are_the_official_code_s(self, case, mask_ratio):
+        """Same weights, same noise, same numbers."""
+        golden = goldens.tensors("mae_rand_io")
+        with torch.no_grad():
+            loss, pred, mask, ids_restore = goldens.autoencoder()(golden["imgs"], golden[f"{case}.noise"], mask_ratio)
+
+        assert golden[f"{case}.loss"].item() == pytest.approx(loss.item(), rel=FORWARD_TOLERANCE)
+        assert relative_error(pred, golden[f"{case}.pred"]) < FORWARD_TOLERANCE
+        assert torch.equal(golden[f"{case}.mask"], mask)
+        assert torch.equal(golden[f"{case}.ids_restore"], ids_restore)
+
+    def test_loss_on_standardised_patches_is_the_official_code_s(self, case, mask_ratio):
+        """`norm_pix_loss`: unbiased variance, plus 1e-6."""
+        golden = goldens.tensors("mae_rand_io")
+        with torch.no_grad():
+            loss = goldens.autoencoder(norm_pix_loss=True)(golden["imgs"], golden[f"{case}.noise"], mask_ratio).loss
+
+        assert golden[f"{case}.loss_norm_pix"].item() == pytest.approx(loss.item(), rel=FORWARD_TOLERANCE)
+
+    def test_latents_are_the_official_code_s(self, case, mask_ratio):
+        """Class token first, patches in shuffled order."""
+        golden = goldens.tensors("mae_rand_io")
+        masking = mask_from_noise(golden[f"{case}.noise"], keep_count(16, mask_ratio))
+        with torch.no_grad():
+            latents = goldens.autoencoder().encode(golden["imgs"], masking.ids_keep)
+
+        assert relative_error(latents, golden[f"{case}.latent"]) < FORWARD_TOLERANCE
+
+
+def _gradients(network, loss):
+    loss.backward()
+    return {name: parameter.grad for name, parameter in network.named_parameters() if parameter.requires_grad}
+
+
+def test_backward__gradients_are_the_official_code_s():
+    """Of every trainable tensor; the position tables have none."""
+    golden, expected = goldens.tensors("mae_rand_io"), goldens.tensors("mae_rand_grads_r75")
+    network = goldens.autoencoder()
+
+    gradients = _gradients(network, network(golden["imgs"], golden["r75.noise"], 0.75).loss)
+
+    assert expected.keys() == gradients.keys()
+    errors = {name: relative_error(gradients[name], expected[name]) for name in expected}
+    assert {} == {name: error for name, error in errors.items() if not error < BACKWARD_TOLERANCE}
+
+
+@pytest.mark.parametrize("norm_pix_loss", [False, True])
+@CASES
+def test_training_loss__equals_the_loss_of_forward(case, mask_ratio, norm_pix_loss):
+    """Painting hidden patches alone saves time and changes neither value nor gradient."""
+    golden = goldens.tensors("mae_rand_io")
+    whole, lean = (goldens.autoencoder(norm_pix_loss=norm_pix_loss) for _ in range(2))
+    inputs = (golden["imgs"], golden[f"{case}.noise"], mask_ratio)
+    expected, actual = whole(*inputs).loss, lean.training_loss(*inputs)
+
+    assert expected.item() == pytest.approx(actual.item(), rel=FORWARD_TOLERANCE)
+    lean_gradients = _gradients(lean, actual)
+    errors = {name: relative_error(lean_gradients[name], grad) for name, grad in _gradients(whole, expected).items()}
+    assert {} == {name: error for name, error in errors.items() if not error < BACKWARD_TOLERANCE}
+
+
+def test_initialisation__draws_qkv_as_one_matrix_and_leaves_tables_fixed():
+    """Xavier's bound of a (3D, D) matrix is narrower than that of three (D, D) ones."""
+    torch.manual_seed(0)
+    network = mae("vit_tiny", "128x2", image_size_px=32)
+    qkv = network.blocks[0].attn.qkv
+    bound = (6 / (192 + 3 * 192)) ** 0.5
+
+    assert bound * 0.99 < qkv.weight.abs().max() <= bound
+    assert not qkv.bias.any()
+    assert network.cls_token.std().item() == pytest.approx(0.02, rel=0.3)
+    assert not network.pos_embed.requires_grad
+    assert not network.decoder_pos_embed.requires_grad
