@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from models.nets.checkpoint import initialise_encoder, load, save
 
 from models.errors import ThorascopeError
 from models.imaging.preprocess import InputContract
 from models.labels import CHESTXRAY14
+from models.nets.checkpoint import initialise_encoder, load, save
 from models.nets.mae import MaskedAutoencoder
 from models.nets.vit import VitClassifier
 from training import bench
@@ -18,6 +18,7 @@ from training.data.manifest import Row, label_matrix, read_manifest, without_pat
 from training.data.packed import pack
 from training.export import Material, Networks, export
 from training.finetune import LabelledImages, build_classifier, finetune
+from training.head import refit_head
 from training.overrides import override
 from training.pretrain import pretrain
 from training.recipes.types import ExportRecipe, FinetuneRecipe, PretrainRecipe
@@ -132,6 +133,9 @@ def _finetune(options: argparse.Namespace) -> bool:
     trained = finetune(recipe, network, data, run, torch.device(options.device))
     if trained is None:
         return False
+    if recipe.refit_head is not None:
+        plain = pack([row.file for row in rows], InputContract(recipe.image_size_px), options.cache)
+        refit_head(trained, plain, label_matrix(rows), inverse_penalty=recipe.refit_head)
     save(trained, options.out / NETWORK)
     return True
 

@@ -115,10 +115,12 @@ def _pretraining_line(run: Mapping[str, Any]) -> str:
 
 def _finetuning_line(run: Mapping[str, Any]) -> str:
     recipe, optim = run["recipe"], run["recipe"]["optim"]
+    penalty = recipe.get("refit_head")
+    refit = f", then the head solved anew by logistic regression, C = {penalty}" if penalty else ""
     return (
         f"- Fine-tuning: {recipe['head']} head, {optim['epochs']} epochs over {run['num_images']} images with all 14 "
         f"labels, batch {optim['batch']}, layer decay {optim['layer_decay']}, DropPath {recipe['drop_path']}, "
-        f"`{recipe['rand_augment']}` (recipe `{recipe['name']}`)."
+        f"`{recipe['rand_augment']}`{refit} (recipe `{recipe['name']}`)."
     )
 
 

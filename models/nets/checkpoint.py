@@ -96,13 +96,19 @@ def _transfer(classifier: VitClassifier | DenseNetClassifier, source: Mapping[st
     left_behind, kept = _exchange(classifier)
     tensors = {name: value for name, value in source.items() if not name.startswith(left_behind)}
     fresh = tuple(name for name in own if name.startswith(kept) and name not in tensors)
-    resampled = False
-    if isinstance(classifier, VitClassifier) and (pos_embed := tensors.get("pos_embed")) is not None:
-        tensors["pos_embed"] = resample(pos_embed, classifier.patch_embed.grid_size[0])
-        resampled = tensors["pos_embed"] is not pos_embed
+    resampled = isinstance(classifier, VitClassifier) and _fit(tensors, classifier.patch_embed.grid_size[0])
     _check({name: value for name, value in own.items() if name not in fresh}, tensors)
     classifier.load_state_dict(tensors, strict=False)
     return Transfer(tuple(name for name in source if name not in tensors), fresh, resampled)
+
+
+def _fit(tensors: dict[str, Tensor], grid: int) -> bool:
+    """Carry position embeddings to a grid; what is no table of numbers is left for the check to name."""
+    table = tensors.get("pos_embed")
+    if table is None or table.ndim != 3 or not table.is_floating_point():
+        return False
+    tensors["pos_embed"] = resample(table, grid)
+    return tensors["pos_embed"] is not table
 
 
 def _exchange(classifier: VitClassifier | DenseNetClassifier) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -52,7 +52,11 @@ class PretrainRecipe:
 
 @dataclass(frozen=True, slots=True)
 class FinetuneRecipe:
-    """A classifier's run: network, initialisation, augmentation, optimisation."""
+    """A classifier's run: network, initialisation, augmentation, optimisation.
+
+    Attributes:
+        refit_head: scikit-learn's C of a logistic regression that replaces the head at the end; None keeps the head.
+    """
 
     name: str
     encoder: str
@@ -62,6 +66,7 @@ class FinetuneRecipe:
     drop_path: float = 0.2
     rand_augment: str = "rand-m6-mstd0.5-inc1"
     crop_scale: tuple[float, float] = (0.08, 1.0)  # timm's default, which the official fine-tuning uses
+    refit_head: float | None = None
     image_size_px: int = 224
     packed_size_px: int = 256
     seed: int = 0
