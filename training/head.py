@@ -45,7 +45,7 @@ def refit_head(
 def pooled_features(network: VitClassifier, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """What the head sees of each image: (N, D)."""
     network.eval()
-    device = network.cls_token.device
+    device = next(network.parameters()).device
 
     def pool(batch: NDArray[np.uint8]) -> Tensor:
         pixels = normalise(torch.from_numpy(np.array(batch)).to(device))

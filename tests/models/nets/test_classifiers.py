@@ -1,5 +1,7 @@
 """The classifiers against the official implementation, and the names of all networks."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ from tests.goldens import relative_error
 
 FORWARD_TOLERANCE = 1e-5  # float32, and timm 1 sums attention in another order than timm 0.4
 
-KEYS = {
+KEYS: dict[str, Callable[[], torch.nn.Module]] = {
     "vit_small_patch16_cls_224": lambda: vit("vit_small", num_findings=14),
     "vit_small_patch16_gap_448": lambda: vit("vit_small", num_findings=14, head="avg", image_size_px=448),
     "vit_base_patch16_gap_224": lambda: vit("vit_base", num_findings=14, head="avg"),

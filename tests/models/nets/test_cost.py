@@ -25,6 +25,7 @@ TABLE_5 = {
 def _cost(name):
     side = int(name.rsplit("_", 1)[1])
     with torch.device("meta"):
+        network: torch.nn.Module
         if name.startswith("densenet"):
             network = DenseNetClassifier(14)
         else:
