@@ -24,6 +24,7 @@ TABLE_5 = {
 
 def _cost(name):
     side = int(name.rsplit("_", 1)[1])
+    network: torch.nn.Module
     with torch.device("meta"):
         network: torch.nn.Module
         if name.startswith("densenet"):
