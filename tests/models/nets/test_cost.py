@@ -24,7 +24,6 @@ TABLE_5 = {
 
 def _cost(name):
     side = int(name.rsplit("_", 1)[1])
-    network: torch.nn.Module
     with torch.device("meta"):
         network: torch.nn.Module
         if name.startswith("densenet"):
