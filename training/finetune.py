@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import Optimizer
-from tqdm import tqdm
 
 from models.nets.vit import VIT_SHAPES, Head, VitClassifier, vit
 from training.data.augment import RandAugment
@@ -109,16 +108,3 @@ def train_step(network: VitClassifier, optimizer: Optimizer, crops: Tensor, labe
     loss.backward()
     optimizer.step()
     return loss.item()
-
-
-@torch.inference_mode()
-def predict_logits(
-    network: VitClassifier, images: NDArray[np.uint8], device: torch.device, *, batch: int = 32
-) -> NDArray[np.float32]:
-    """float32 logits (N, F) of packed images (N, S, S) that already have the network's size."""
-    network.eval().to(device)
-    parts = [
-        network(normalise(torch.from_numpy(np.array(images[begin : begin + batch])).to(device))).float().cpu().numpy()
-        for begin in tqdm(range(0, len(images), batch), desc="scoring", unit="batch")
-    ]
-    return np.concatenate(parts)

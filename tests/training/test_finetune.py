@@ -8,7 +8,8 @@ import torch
 
 from tests.training.test_pretrain import _StopAfter
 from tests.training.tiny import FINETUNE, phantoms
-from training.finetune import LabelledImages, build_classifier, finetune, masked_bce, predict_logits
+from training.data.crops import normalise
+from training.finetune import LabelledImages, build_classifier, finetune, masked_bce
 from training.run import Run
 
 CPU = torch.device("cpu")
@@ -54,7 +55,8 @@ def test_finetune__separates_what_it_was_shown(tmp_path):
     network = finetune(FINETUNE, build_classifier(FINETUNE, 2), material, Run(tmp_path), CPU)
 
     centre = np.ascontiguousarray(material.images[:, 4:36, 4:36])
-    logits = predict_logits(network, centre, CPU)[:, 0]
+    with torch.inference_mode():
+        logits = network(normalise(torch.from_numpy(centre)))[:, 0].numpy()
 
     assert logits[material.labels[:, 0] == 1].mean() > logits[material.labels[:, 0] == 0].mean()
 
