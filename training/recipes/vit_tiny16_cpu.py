@@ -9,7 +9,7 @@ ViT-S, a decoder of 128x2 with 4 heads, 20 and 10 epochs instead of 800 and 75, 
 DropPath 0.1 (0.2), fine-tuning crops of 0.5 to 1.0 (0.08 to 1.0), and a head solved anew at the end. These departures
 were set by hand for a run of a few hundred steps, not ablated.
 
-Measured 2026-11-24 on two cores of an AMD EPYC (AVX2, no bfloat16), shared with other work: about 75 minutes of
+Measured 2026-11-24 on two cores of an AMD EPYC (AVX2, no bfloat16), shared with other work: about 56 minutes of
 pre-training, 26 of fine-tuning on one core; mean AUROC 0.685 on 216 held-out images (the bundle's card has the rest).
 """
 
