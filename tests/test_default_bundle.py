@@ -14,7 +14,8 @@ from models.labels import CHESTXRAY14
 from models.runtime.anomaly import AnomalyDetector
 from models.runtime.bundle import load_bundle
 from models.runtime.classifier import Classifier
-from training.data.manifest import label_matrix, read_manifest
+from training.data.dataset import label_matrix
+from training.data.manifest import read_manifest
 from training.metrics import auroc_report
 
 FOLDER = Path(__file__).resolve().parent.parent / "models/bundles/default"

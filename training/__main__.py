@@ -2,6 +2,6 @@
 
 import sys
 
-from training.commands import main
+from training.commands.main import main
 
 sys.exit(main())

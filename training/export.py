@@ -30,7 +30,7 @@ from models.runtime.manifest import (
 from models.runtime.session import Session, open_session
 from training import parity
 from training.calibration import expected_calibration_error, fit_pooled, prevalence
-from training.data.manifest import Row, label_matrix
+from training.data.dataset import Row, label_matrix
 from training.graphs import ClassifierGraph, ReconstructorGraph
 from training.metrics import AurocReport, auroc_report
 from training.model_card import CardFacts, model_card

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from training.data.manifest import Row
+from training.data.dataset import Row
 from training.recipes.types import FinetuneRecipe, PretrainRecipe
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from models.labels import CHESTXRAY14
-from training.data.manifest import label_matrix, read_manifest, without_patients_of
+from training.data.dataset import label_matrix, without_patients_of
+from training.data.manifest import read_manifest
 
 
 def write_csv(path: Path, rows: list[dict[str, str]]) -> Path:
