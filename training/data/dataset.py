@@ -1,7 +1,7 @@
 """A data set: one vocabulary of findings, and one row a radiograph."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -58,12 +58,16 @@ class Dataset:
         findings: names in the order of a network's outputs.
         rows: all radiographs, of all splits.
         is_exclusive: exactly one finding a row (softmax and accuracy); otherwise any number (sigmoids and AUROC).
+        lists: files that say which images there are and what they show, as they were read.
+        left_out: images that the lists name and the reader does not take: how many, by reason.
     """
 
     name: str
     findings: tuple[str, ...]
     rows: tuple[Row, ...]
     is_exclusive: bool = False
+    lists: tuple[Path, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def split(self, *names: str) -> list[Row]:
         """Rows of some splits, in order; a data set that nobody has split gives all its rows to each."""

@@ -4,14 +4,29 @@ import csv
 from pathlib import Path
 
 from models.labels import CHESTXRAY14
-from training.data.dataset import DataError, Dataset, Row
+from training.data.dataset import SPLITS, DataError, Dataset, Row
 
+NAME = "manifest"
+FILE = "manifest.csv"
 UNLABELLED = "Unlabelled"
+NO_FINDING = "No Finding"
+
+_KNOWN = frozenset(CHESTXRAY14)
+
+
+def lies_in(root: Path) -> bool:
+    """Whether a folder holds a manifest."""
+    return (root / FILE).is_file()
 
 
 def read_folder(path: Path) -> Dataset:
-    """A manifest as a data set of the 14 findings; `read_manifest` says how its rows are understood."""
-    return Dataset("manifest", CHESTXRAY14, tuple(read_manifest(path)))
+    """A manifest as a data set of the 14 findings; `read_manifest` says how its rows are understood.
+
+    Args:
+        path: the CSV, or the folder of a `manifest.csv`.
+    """
+    table = path / FILE if path.is_dir() else path
+    return Dataset(NAME, CHESTXRAY14, tuple(read_manifest(table)), lists=(table,))
 
 
 def read_manifest(path: Path) -> list[Row]:
@@ -22,25 +37,35 @@ def read_manifest(path: Path) -> list[Row]:
     (Kermany et al. read for pneumonia alone). "Unlabelled" rows know nothing.
 
     Raises:
-        DataError: a needed column is missing.
+        DataError: there is no such file, a needed column is missing, a row has more or fewer fields than the header or
+            names no known split, or a row that is complete names anything but the 14 findings.
     """
-    with path.open(newline="") as stream:
-        reader = csv.DictReader(stream)
-        missing = {"file", "label"} - set(reader.fieldnames or ())
-        if missing:
-            raise DataError(f"{path.name} lacks the columns {sorted(missing)}")
-        return [_row(record, path.parent) for record in reader]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            missing = {"file", "label"} - set(reader.fieldnames or ())
+            if missing:
+                raise DataError(f"{path.name} lacks the columns {sorted(missing)}")
+            return [_row(record, path.parent, f"{path.name} line {reader.line_num}") for record in reader]
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing") from error
 
 
-def _row(record: dict[str, str], folder: Path) -> Row:
+def _row(record: dict[str, str], folder: Path, place: str) -> Row:
+    if None in record or None in record.values():  # how csv marks a row that is too long, or too short
+        raise DataError(f"{place}: not as many fields as the header has")
+    if record.get("split", "") not in ("", *SPLITS):
+        raise DataError(f"{place}: the split {record['split']!r} is none of {', '.join(SPLITS)}")
     names = frozenset(filter(None, record["label"].split(";")))
-    labels = names & frozenset(CHESTXRAY14)
+    labels = names & _KNOWN
     if UNLABELLED in names:
         known: frozenset[str] = frozenset()
     elif record.get("nih_index") or "source" not in record:
-        known = frozenset(CHESTXRAY14)
+        known = _KNOWN
+        if unknown := sorted(names - _KNOWN - {NO_FINDING}):
+            raise DataError(f"{place}: {unknown[0]!r} is none of the 14 findings")
     else:
-        known = labels | ({"Pneumonia"} if "No Finding" in names else frozenset())
+        known = labels | ({"Pneumonia"} if NO_FINDING in names else frozenset())
     return Row(
         file=folder / record["file"],
         labels=labels,

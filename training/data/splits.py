@@ -1,0 +1,45 @@
+"""Who belongs to which split: a share of patients held out by a hash, and the proof that nobody is in two."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from training.data.dataset import DataError, Row
+
+TRAIN_OR_VAL = "train+val"  # what a list leaves open
+
+
+def is_held_out(patient: str, share: float) -> bool:
+    """Whether a patient is among the `share` kept for validation.
+
+    The first eight bytes of the SHA-256 of the name, as a fraction of 2**64, lie below `share`: the same patients on
+    every machine, whatever else is in the list.
+    """
+    digest = hashlib.sha256(patient.encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def settled(listed: str, patient: str, val_share: float) -> str:
+    """The split of an image of a list: the list's own, or `val` or `train` by the patient where it leaves that open."""
+    if listed != TRAIN_OR_VAL:
+        return listed
+    return "val" if is_held_out(patient, val_share) else "train"
+
+
+def in_two_splits(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
+    """Patients with images in more than one split, and the splits, both sorted."""
+    splits: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        splits[row.patient].add(row.split)
+    return {patient: tuple(sorted(found)) for patient, found in sorted(splits.items()) if len(found) > 1}
+
+
+def check_disjoint(rows: Sequence[Row]) -> None:
+    """Held-out numbers are worth something only where no patient is on both sides.
+
+    Raises:
+        DataError: some patient is; the message says how many are and names one.
+    """
+    if shared := in_two_splits(rows):
+        patient, splits = next(iter(shared.items()))
+        raise DataError(f"{len(shared)} patients are in two splits, among them {patient} in {' and '.join(splits)}")
