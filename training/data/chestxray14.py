@@ -46,7 +46,7 @@ def read(root: Path) -> Dataset:
     boxes = last_of(root, *_BOXES)
     listed, lists = read_lists(root)
     boxed = {box.file for box in read_boxes(boxes)} if boxes else set()
-    files = _files(root)
+    folder_of = _folders(root)
     meanings: dict[str, frozenset[str]] = {}
     rows: dict[str, Row] = {}
     unlisted = 0
@@ -60,7 +60,7 @@ def read(root: Path) -> Dataset:
             raise DataError(f"{entry} line {number}: {file} is there twice")
         patient = f"{NAME}:{patient_id.lstrip('0')}"
         rows[file] = Row(
-            file=Path(files.get(file) or root / "images" / file),
+            file=folder_of.get(file, root / "images") / file,
             labels=meanings[names],
             known=_KNOWN,
             patient=patient,
@@ -78,11 +78,11 @@ def read(root: Path) -> Dataset:
     return Dataset(NAME, CHESTXRAY14, tuple(rows.values()), lists=sources, left_out=left_out)
 
 
-def _files(root: Path) -> dict[str, str]:
-    """Path of every PNG by its name; a look at a dozen folders is cheaper than one at every image."""
+def _folders(root: Path) -> dict[str, Path]:
+    """Folder of every PNG by its name; a look at a dozen folders is cheaper than one at every image."""
     folders = (root, *sorted(root.glob("images*")), *sorted(root.glob("images*/images")))
     return {
-        found.name: found.path
+        found.name: folder
         for folder in folders
         if folder.is_dir()
         for found in os.scandir(folder)

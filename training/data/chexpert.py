@@ -98,7 +98,7 @@ def _rows(path: Path, findings: Sequence[str], policy: Policy, listed: str) -> I
         labels, known = meanings[values]
         patient = f"{NAME}:{_patient(published, place)}"
         yield Row(
-            file=Path(f"{path.parent}/{_below_the_release(published)}"),
+            file=path.parent / _below_the_release(published),
             labels=labels,
             known=known,
             patient=patient,

@@ -74,7 +74,7 @@ def read(root: Path, *, findings: Sequence[str] = FINDINGS, images: str | None =
         labels, known = meanings.get(study, _NOTHING)
         rows.append(
             Row(
-                file=Path(f"{folder}/p{subject[:2]}/p{subject}/s{study}/{image}.jpg"),
+                file=folder / f"p{subject[:2]}/p{subject}/s{study}/{image}.jpg",
                 labels=labels,
                 known=known,
                 patient=f"{NAME}:{subject}",
