@@ -1,22 +1,28 @@
-"""Fine-tuning a classifier on findings, unknown labels masked."""
+"""Supervised training of a classifier, unknown labels masked."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 from torch.optim import Optimizer
 
-from models.nets.vit import VIT_SHAPES, Head, VitClassifier, vit
+from models.nets.vit import VitClassifier
 from training.data.augment import RandAugment
-from training.data.crops import normalise, random_resized_crop
-from training.loop import train
-from training.optim import adamw, finetuning_groups
+from training.data.crops import statistics_table
+from training.data.packed import PackedImages
+from training.data.steps import AugmentedLoad, LabelDraw, Plan, Steps
+from training.engine import Engine
+from training.loop import Trainee, train
+from training.objectives import LabelObjective, Pixels
+from training.optim import adamw, finetuning_groups, pretraining_groups
 from training.recipes.types import FinetuneRecipe
 from training.run import Run
+from training.selection import Held, Selection
+from training.trunks import Classifier
+
+BEST = "best.pt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,51 +30,21 @@ class LabelledImages:
     """Images and what is known of them.
 
     Attributes:
-        images: (N, P, P) uint8.
+        images: N packed squares.
         labels: (N, F) float32, 1 present, 0 absent, NaN unknown.
+        is_exclusive: exactly one finding a row.
+        held: images that choose the best epoch; None keeps the last.
     """
 
-    images: NDArray[np.uint8]
+    images: PackedImages
     labels: NDArray[np.float32]
-
-
-def masked_bce(logits: Tensor, labels: Tensor) -> Tensor:
-    """Binary cross-entropy, averaged over the known labels.
-
-    Args:
-        logits: (B, F).
-        labels: (B, F), NaN where unknown; such entries give neither loss nor gradient.
-
-    Raises:
-        ValueError: no label of the batch is known.
-    """
-    known = ~labels.isnan()
-    if not known.any():
-        raise ValueError("a batch without a single known label has no loss")
-    return functional.binary_cross_entropy_with_logits(logits[known], labels[known])
-
-
-def build_classifier(recipe: FinetuneRecipe, num_findings: int) -> VitClassifier:
-    """The recipe's network with a nearly silent head, so that the first steps change the head before the trunk.
-
-    Source: facebookresearch/mae, main_finetune.py (`trunc_normal_(head.weight, std=2e-5)`).
-    """
-    torch.manual_seed(recipe.seed)
-    network = vit(
-        recipe.encoder,
-        num_findings=num_findings,
-        head=cast("Head", recipe.head),
-        image_size_px=recipe.image_size_px,
-        drop_path=recipe.drop_path,
-    )
-    head: torch.nn.Linear = network.get_submodule("head")  # type: ignore[assignment]  # a Linear where there are findings
-    torch.nn.init.trunc_normal_(head.weight, std=2e-5)
-    return network
+    is_exclusive: bool = False
+    held: Held | None = None
 
 
 def finetune(
-    recipe: FinetuneRecipe, network: VitClassifier, data: LabelledImages, run: Run, device: torch.device
-) -> VitClassifier | None:
+    recipe: FinetuneRecipe, network: Classifier, data: LabelledImages, run: Run, engine: Engine, fabric: Fabric
+) -> Classifier | None:
     """Train a classifier.
 
     Args:
@@ -76,35 +52,45 @@ def finetune(
         network: the classifier, initialised.
         data: packed training images with labels.
         run: folder for checkpoints and the log; a checkpoint in it is continued.
-        device: where the network lives.
+        engine: how steps are executed.
+        fabric: launched.
 
     Returns:
-        The trained network in eval mode, or None if the run was told to stop before its end.
+        The trained network in eval mode, as it was after its best epoch; None if the run was told to stop before its
+        end.
 
     Raises:
         FloatingPointError: the loss is not finite.
+        ValueError: no label is known, or the held images cannot choose.
     """
-    network.to(device).train()
-    depth, optim = VIT_SHAPES[recipe.encoder].depth, recipe.optim
-    optimizer = adamw(finetuning_groups(network, depth, optim.weight_decay, optim.layer_decay), optim.beta2)
-    augment = RandAugment(recipe.rand_augment)
+    if np.isnan(data.labels).all():
+        raise ValueError("not one label of the training images is known")
+    pixels = Pixels(
+        recipe.image_size_px,
+        statistics_table(recipe.data, recipe.normalisation),
+        torch.from_numpy(data.images.part_of),
+    )
+    plan = Plan(len(data.images), recipe.optim.batch, recipe.seed, fabric.global_rank, fabric.world_size)
+    draw = LabelDraw(data.labels, recipe.crop_scale)
+    load = AugmentedLoad(data.images, recipe.image_size_px, RandAugment(recipe.rand_augment))
+    objective = LabelObjective(network, pixels, is_exclusive=data.is_exclusive, compiled=engine.is_compiled)
+    optimizer = optimizer_of(recipe, network)
+    selection = None
+    if recipe.eval_every and data.held is not None:
+        epochs = range(recipe.eval_every, recipe.optim.epochs + 1, recipe.eval_every)
+        selection = Selection(network, data.held, epochs, run.folder / BEST, fabric)
+    trainee = Trainee(network.train(), objective, optimizer, Steps(plan, draw, load), selection)
+    if not train(trainee, recipe, run, engine, fabric):
+        return None
+    if selection is not None:
+        selection.restore_best()
+    return network.eval()
 
-    def step(rows: NDArray[np.int64], generator: torch.Generator) -> float:
-        batch = torch.from_numpy(data.images[rows])  # RandAugment works on the host
-        crops = augment(random_resized_crop(batch, recipe.image_size_px, recipe.crop_scale, generator), generator)
-        return train_step(network, optimizer, crops.to(device), torch.from_numpy(data.labels[rows]).to(device))
 
-    done = train(network, optimizer, step, recipe=recipe, num_images=len(data.images), run=run)
-    return network.eval() if done else None
-
-
-def train_step(network: VitClassifier, optimizer: Optimizer, crops: Tensor, labels: Tensor) -> float:
-    """One step on uint8 crops (B, S, S) and labels (B, F); gives the loss."""
-    device = crops.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-        logits = network(normalise(crops))
-    loss = masked_bce(logits.float(), labels)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-    return loss.item()
+def optimizer_of(recipe: FinetuneRecipe, network: Classifier) -> Optimizer:
+    """AdamW; a vision transformer's layers learn the slower the lower they are."""
+    optim = recipe.optim
+    if isinstance(network, VitClassifier):
+        depth = len(network.blocks)
+        return adamw(finetuning_groups(network, depth, optim.weight_decay, optim.layer_decay), optim.beta2)
+    return adamw(pretraining_groups(network, optim.weight_decay), optim.beta2)

@@ -1,29 +1,35 @@
-"""Masked-autoencoder pre-training: hide most of each crop, paint it, compare."""
+"""Self-supervised pre-training: masked autoencoders, in-painting, momentum contrast."""
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.optim import Optimizer
+from lightning_fabric import Fabric
+from torch import nn
 
 from models.nets.mae import MaskedAutoencoder, mae
-from training.data.crops import normalise, random_resized_crop
-from training.loop import train
+from training.data.crops import statistics_table
+from training.data.packed import PackedImages
+from training.data.steps import CropDraw, PixelLoad, Plan, Steps
+from training.engine import Engine
+from training.loop import Trainee, train
+from training.objectives import MaskedObjective, Pixels
 from training.optim import adamw, pretraining_groups
-from training.recipes.types import PretrainRecipe
+from training.recipes.types import PretrainRecipe, UnlabelledRecipe
+from training.resident import to_device
 from training.run import Run
+
+Pretrained = MaskedAutoencoder
 
 
 def pretrain(
-    recipe: PretrainRecipe, images: NDArray[np.uint8], run: Run, device: torch.device
-) -> MaskedAutoencoder | None:
-    """Train a masked autoencoder on packed images.
+    recipe: UnlabelledRecipe, images: PackedImages, run: Run, engine: Engine, fabric: Fabric
+) -> Pretrained | None:
+    """Train on packed images without labels.
 
     Args:
-        recipe: network, masks, crops, optimisation.
-        images: (N, P, P) uint8.
+        recipe: network, masks or views, optimisation; its data sets are the parts of `images`.
+        images: all rows to learn from.
         run: folder for checkpoints and the log; a checkpoint in it is continued.
-        device: where the network lives; images stay in host memory until their batch is due.
+        engine: how steps are executed.
+        fabric: launched.
 
     Returns:
         The trained network in eval mode, or None if the run was told to stop before its end.
@@ -32,30 +38,29 @@ def pretrain(
         FloatingPointError: the loss is not finite.
     """
     torch.manual_seed(recipe.seed)
-    network = mae(
-        recipe.encoder, recipe.decoder, image_size_px=recipe.image_size_px, norm_pix_loss=recipe.norm_pix_loss
+    resident = to_device(images, fabric.device) if engine.holds(images.num_bytes) else None
+    pixels = Pixels(
+        recipe.image_size_px,
+        statistics_table(recipe.data, recipe.normalisation),
+        torch.from_numpy(images.part_of),
+        resident,
     )
-    network.to(device).train()
+    network, objective, draw = _parts(recipe, pixels, compiled=engine.is_compiled)
+    plan = Plan(len(images), recipe.optim.batch, recipe.seed, fabric.global_rank, fabric.world_size)
+    steps = Steps(plan, draw, dict if resident is not None else PixelLoad(images))
     optimizer = adamw(pretraining_groups(network, recipe.optim.weight_decay), recipe.optim.beta2)
-
-    def step(rows: NDArray[np.int64], generator: torch.Generator) -> float:
-        batch = torch.from_numpy(images[rows]).to(device)
-        crops = random_resized_crop(batch, recipe.image_size_px, recipe.crop_scale, generator)
-        noise = torch.rand(len(rows), network.num_patches, generator=generator).to(device)
-        return train_step(network, optimizer, crops, noise, recipe.mask_ratio)
-
-    done = train(network, optimizer, step, recipe=recipe, num_images=len(images), run=run)
+    done = train(Trainee(network.train(), objective, optimizer, steps), recipe, run, engine, fabric)
     return network.eval() if done else None
 
 
-def train_step(
-    network: MaskedAutoencoder, optimizer: Optimizer, crops: Tensor, noise: Tensor, mask_ratio: float
-) -> float:
-    """One step on uint8 crops (B, S, S); gives the loss."""
-    device = crops.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-        loss = network.training_loss(normalise(crops), noise, mask_ratio)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-    return loss.item()
+def _parts(recipe: UnlabelledRecipe, pixels: Pixels, *, compiled: bool) -> tuple[Pretrained, nn.Module, CropDraw]:
+    """Network, objective and draws of a recipe."""
+    match recipe:
+        case PretrainRecipe():
+            network = mae(
+                recipe.encoder, recipe.decoder, image_size_px=recipe.image_size_px, norm_pix_loss=recipe.norm_pix_loss
+            )
+            objective = MaskedObjective(network, pixels, recipe.mask_ratio, compiled=compiled)
+            return network, objective, CropDraw(recipe.crop_scale, network.num_patches)
+        case _:
+            raise ValueError(f"{recipe.name}: {type(recipe).__name__} pre-trains nothing")

@@ -1,4 +1,4 @@
-"""A run on disk: checkpoints that continue exactly, and one JSON line a step."""
+"""A run on disk: checkpoints that continue exactly, one JSON line a step, and the same for TensorBoard."""
 
 import json
 import os
@@ -12,22 +12,36 @@ from types import FrameType
 from typing import Any
 
 import torch
+from torch.utils.tensorboard import SummaryWriter
 
 from training.data.dataset import Row
-from training.recipes.types import FinetuneRecipe, PretrainRecipe
+from training.recipes.types import Recipe
+
+CHECKPOINT, LOG, DESCRIPTION = "checkpoint.pt", "log.jsonl", "run.json"
 
 
 class Run:
-    """A run's folder: `checkpoint.pt` (network, optimizer, random state, step) and `log.jsonl`.
+    """A run's folder: `checkpoint.pt` (network, optimizer, step), `log.jsonl`, `run.json`, TensorBoard's events.
 
     A checkpoint is due every `interval_s` seconds and once SIGTERM has come; it is written beside the old one and
-    renamed over it, so a kill at any moment leaves a whole file.
+    renamed over it, so a kill at any moment, or a full disk, leaves a whole file.
+
+    Args:
+        folder: made if needed.
+        interval_s: between checkpoints.
+        is_writer: whether this process writes; of a distributed run only the first does.
+        has_board: whether TensorBoard's events are written, too.
     """
 
-    def __init__(self, folder: Path, *, interval_s: float = 120.0) -> None:
+    def __init__(
+        self, folder: Path, *, interval_s: float = 120.0, is_writer: bool = True, has_board: bool = False
+    ) -> None:
         self.folder = folder
         self.interval_s = interval_s
         self.stopping = False
+        self._is_writer = is_writer
+        self._has_board = has_board
+        self._board: SummaryWriter | None = None
         self._saved_at = time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -44,28 +58,43 @@ class Run:
         return self.stopping or time.monotonic() - self._saved_at >= self.interval_s
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Write `checkpoint.pt` atomically."""
-        partial = self.folder / "checkpoint.partial"
-        with partial.open("wb") as stream:
-            torch.save(dict(state), stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.rename(self.folder / "checkpoint.pt")
+        """Write `checkpoint.pt` atomically.
+
+        Raises:
+            OSError: it cannot be written, as on a full disk; the checkpoint saved before is still there, whole.
+        """
         self._saved_at = time.monotonic()
+        if not self._is_writer:
+            return
+        partial = self.folder / f"{CHECKPOINT}.partial"
+        try:
+            with partial.open("wb") as stream:
+                torch.save(dict(state), stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.rename(self.folder / CHECKPOINT)
+        except (OSError, RuntimeError) as error:  # torch reports a failed write as a RuntimeError of its own
+            partial.unlink(missing_ok=True)
+            kept = "the one saved before is intact" if (self.folder / CHECKPOINT).exists() else "there was none before"
+            raise OSError(f"{self.folder / CHECKPOINT} could not be written ({error}); {kept}") from error
 
     def load(self) -> dict[str, Any] | None:
-        """The state saved last, or None for a fresh run."""
-        path = self.folder / "checkpoint.pt"
+        """The state saved last, or None for a fresh run; lines of the log that it does not know are cut off."""
+        path = self.folder / CHECKPOINT
         if not path.exists():
             return None
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if self._is_writer and (log := self.folder / LOG).exists():
+            known = [line for line in log.read_text().splitlines() if _step_of(line) <= state["step"]]
+            log.write_text("".join(f"{line}\n" for line in known))
         return state
 
-    def describe(self, recipe: PretrainRecipe | FinetuneRecipe, rows: Sequence[Row]) -> None:
+    def describe(self, recipe: Recipe, rows: Sequence[Row]) -> None:
         """Write `run.json`: the recipe as run, overrides included, and what it was run on."""
         sources = dict(sorted(Counter(row.source or "unnamed" for row in rows).items()))
         description = {"recipe": asdict(recipe), "num_images": len(rows), "sources": sources}
-        (self.folder / "run.json").write_text(json.dumps(description, indent=2, default=str) + "\n")
+        if self._is_writer:
+            (self.folder / DESCRIPTION).write_text(json.dumps(description, indent=2, default=str) + "\n")
 
     def description(self) -> dict[str, Any]:
         """What `describe` wrote.
@@ -74,12 +103,33 @@ class Run:
             ValueError: this folder is not that of a run.
         """
         try:
-            description: dict[str, Any] = json.loads((self.folder / "run.json").read_text())
+            description: dict[str, Any] = json.loads((self.folder / DESCRIPTION).read_text())
         except (FileNotFoundError, json.JSONDecodeError) as error:
             raise ValueError(f"{self.folder} holds no run.json: not the folder of a run") from error
         return description
 
-    def log(self, **values: float | str) -> None:
-        """Append one JSON line."""
-        with (self.folder / "log.jsonl").open("a") as stream:
-            stream.write(json.dumps(values) + "\n")
+    def log(self, lines: Sequence[Mapping[str, float]]) -> None:
+        """Append one JSON line for each; every one has its `step`."""
+        if not self._is_writer:
+            return
+        with (self.folder / LOG).open("a") as stream:
+            stream.writelines(json.dumps(line) + "\n" for line in lines)
+        if self._has_board:
+            self._board = self._board or SummaryWriter(str(self.folder))
+            for line in lines:
+                for name, value in line.items():
+                    if name != "step":
+                        self._board.add_scalar(name, value, int(line["step"]))
+
+    def close(self) -> None:
+        """Write out what TensorBoard still holds back."""
+        if self._board is not None:
+            self._board.close()
+
+
+def _step_of(line: str) -> int:
+    """Of one line of the log; a line that a kill cut short belongs to no checkpoint."""
+    try:
+        return int(json.loads(line)["step"])
+    except json.JSONDecodeError:
+        return 2**63

@@ -1,11 +1,19 @@
 """Crops on the device: right size, right share, owned randomness."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from timm.data.auto_augment import AugmentOp, rand_augment_transform
 
-from training.data.augment import RandAugment
-from training.data.crops import GREY_MEAN, GREY_STD, normalise, random_resized_crop
+from tests import goldens
+from training.data.augment import NO_AUGMENT, RandAugment, draw_seeds
+from training.data.crops import GREY_MEAN, GREY_STD, draw_crops, normalise, normalise_by, statistics_table
+from training.data.crops import crop as cut
+
+POLICY = "rand-m6-mstd0.5-inc1"
 
 
 def ramp(batch: int = 16, side: int = 64) -> torch.Tensor:
@@ -14,8 +22,9 @@ def ramp(batch: int = 16, side: int = 64) -> torch.Tensor:
     return ((x + y) * (255 / (2 * side - 2))).to(torch.uint8).expand(batch, -1, -1)
 
 
-def crop(seed: int, scale: tuple[float, float]) -> torch.Tensor:
-    return random_resized_crop(ramp(), 48, scale, torch.Generator().manual_seed(seed))
+def crop(seed: int, scale: tuple[float, float] | None, batch: int = 16) -> torch.Tensor:
+    theta = draw_crops(batch, scale, torch.Generator().manual_seed(seed))
+    return cut(ramp(batch), theta, 48)
 
 
 def test_the_same_generator_gives_the_same_crops():
@@ -36,7 +45,7 @@ def test_a_smaller_scale_shows_less_of_the_picture():
 
 def test_about_half_are_mirrored():
     """In a mirrored ramp brightness falls to the right."""
-    crops = random_resized_crop(ramp(400), 48, (0.5, 1.0), torch.Generator().manual_seed(0)).float()
+    crops = crop(0, (0.5, 1.0), 400).float()
 
     mirrored = (crops[:, :, -8:].mean(dim=(1, 2)) < crops[:, :, :8].mean(dim=(1, 2))).float().mean().item()
 
@@ -53,15 +62,75 @@ def test_normalise__centres_by_the_official_statistics():
     assert [(0 - GREY_MEAN) / GREY_STD, (1 - GREY_MEAN) / GREY_STD] == pytest.approx(result[0, 1, 0].tolist())
 
 
+def test_without_a_scale_the_whole_picture_is_kept():
+    """Table 2's row without random crops: resized, and mirrored half of the time."""
+    whole = torch.nn.functional.interpolate(
+        ramp(1)[None].float(), size=(48, 48), mode="bicubic", align_corners=False
+    ).squeeze()
+    allowed = {False: whole, True: whole.flip(1)}
+
+    for one in crop(0, None, 8).float():
+        assert min((one - expected).abs().max().item() for expected in allowed.values()) <= 1
+
+
+class TestStatistics:
+    def test_the_official_pretraining_treats_data_sets_differently(self):
+        """ChestX-ray14 by its own grey, all else by ImageNet's channels."""
+        table = statistics_table(["chestxray14", "chexpert"], "per-dataset")
+
+        assert [GREY_MEAN] * 3 == pytest.approx(table[0, 0].tolist())
+        assert [0.485, 0.456, 0.406] == pytest.approx(table[1, 0].tolist())
+
+    def test_grey_is_what_the_exported_graph_does(self):
+        """One formula in training and serving."""
+        images = ramp(3)
+
+        by_table = normalise_by(images, statistics_table(["mimic"], "grey").expand(3, -1, -1))
+
+        assert torch.allclose(normalise(images), by_table, atol=1e-6)
+
+
+GOLDEN = goldens.facts("randaug_m6")
+
+
 class TestRandAugment:
-    def test_draws_from_the_generator_it_is_given(self):
-        """timm reads process-wide generators; they are seeded from ours."""
-        augment, crops = RandAugment("rand-m6-mstd0.5-inc1"), ramp(8)
+    @pytest.mark.parametrize("case", sorted(GOLDEN["level_args"]))
+    def test_each_operation_is_the_official_code_s(self, case):
+        """At magnitude 6 exactly, on the golden picture; the sign as recorded."""
+        name = case.split(".")[0]
+        images = goldens.tensors("randaug_m6")
+        hparams = {"translate_const": 100, "img_mean": (129, 129, 129), "interpolation": Image.Resampling.BICUBIC}
+        operation = AugmentOp(name, prob=1.0, magnitude=6, hparams=hparams)
+        kwargs = {"fillcolor": (129, 129, 129), "resample": Image.Resampling.BICUBIC}
 
-        first = augment(crops, torch.Generator().manual_seed(3))
-        np.random.seed(0)  # noqa: NPY002  # what timm reads
-        second = augment(crops, torch.Generator().manual_seed(3))
+        picture = Image.fromarray(images["input"].numpy())
+        result = operation.aug_fn(picture, *GOLDEN["level_args"][case], **kwargs)
 
-        assert torch.equal(first, second)
-        assert not torch.equal(first, augment(crops, torch.Generator().manual_seed(4)))
-        assert not torch.equal(first, crops)
+        assert np.array_equal(images[case].numpy(), np.array(result))
+
+    def test_a_grey_channel_is_changed_as_three_equal_ones(self):
+        """What allows to work on one."""
+        crops, seeds = ramp(200), draw_seeds(200, torch.Generator().manual_seed(0))
+        colour = rand_augment_transform(
+            POLICY, {"translate_const": 100, "img_mean": (129,) * 3, "interpolation": Image.Resampling.BICUBIC}
+        )
+
+        for crop_, seed, grey in zip(crops, seeds.tolist(), RandAugment(POLICY)(crops, seeds), strict=True):
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002  # what timm reads
+            expected = colour(Image.fromarray(crop_.numpy()).convert("RGB"))
+            assert np.array_equal(np.array(expected)[:, :, 0], grey.numpy())
+
+    def test_a_crop_is_changed_alike_in_whichever_batch_it_lies(self):
+        """Processes share a step without drawing each other's numbers."""
+        augment, crops, seeds = RandAugment(POLICY), ramp(8), draw_seeds(8, torch.Generator().manual_seed(3))
+
+        whole = augment(crops, seeds)
+
+        assert torch.equal(whole[4:], augment(crops[4:], seeds[4:]))
+        assert not torch.equal(whole, augment(crops, draw_seeds(8, torch.Generator().manual_seed(4))))
+        assert not torch.equal(whole, crops)
+
+    def test_none_changes_nothing(self):
+        """For runs without augmentation."""
+        assert torch.equal(ramp(2), RandAugment(NO_AUGMENT)(ramp(2), torch.zeros(2, dtype=torch.int64)))

@@ -1,28 +1,44 @@
-"""Fine-tuning: unknown labels are masked, runs continue exactly."""
+"""Fine-tuning: unknown labels are masked, the best epoch is kept, runs continue exactly."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from tests.training.test_pretrain import _StopAfter
-from tests.training.tiny import FINETUNE, phantoms
-from training.data.crops import normalise
-from training.finetune import LabelledImages, build_classifier, finetune, masked_bce
+from tests.training.execution import ENGINE, StopAfter, alone, losses, packed
+from tests.training.tiny import FINETUNE, SIDE_PX, phantoms
+from training.data.crops import normalise, statistics_table
+from training.finetune import LabelledImages, finetune
+from training.objectives import exclusive_cross_entropy, masked_bce
 from training.run import Run
+from training.selection import Held, logits_of, selection_number
+from training.trunks import build_classifier
 
 CPU = torch.device("cpu")
 
 
-def data(num: int = 16) -> LabelledImages:
-    """Left half brighter means finding 0; finding 1 is unknown everywhere but once."""
+def images_and_labels(num: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    """Dark means finding 0 is absent; finding 1 is unknown everywhere but once."""
     images = phantoms(num)
     labels = np.full((num, 2), np.nan, np.float32)
     labels[:, 0] = np.arange(num) % 2
     labels[0, 1] = 1
     images[::2] //= 3
-    return LabelledImages(images, labels)
+    return images, labels
+
+
+def data(num: int = 16, *, with_held: bool = False) -> LabelledImages:
+    images, labels = images_and_labels(num)
+    centre = np.ascontiguousarray(images[:, 4 : 4 + SIDE_PX, 4 : 4 + SIDE_PX])
+    statistics = statistics_table(["manifest"], "grey").expand(num, -1, -1).numpy()
+    held = Held(centre, labels, statistics) if with_held else None
+    return LabelledImages(packed(images), labels, held=held)
+
+
+def run(recipe, material, folder, engine=ENGINE):
+    return finetune(recipe, build_classifier(recipe, 2), material, folder, engine, alone())
 
 
 class TestMaskedBce:
@@ -43,34 +59,104 @@ class TestMaskedBce:
 
         assert ordinary.item() == pytest.approx(masked_bce(logits, labels).item())
 
-    def test_a_batch_without_any_label_is_refused(self):
-        """Its loss would be NaN."""
-        with pytest.raises(ValueError, match="known label"):
-            masked_bce(torch.zeros(2, 2), torch.full((2, 2), torch.nan))
+    def test_a_part_of_a_batch_without_any_label_counts_nothing(self):
+        """Beside it, other parts of the step have labels."""
+        logits = torch.zeros(2, 2, requires_grad=True)
+
+        loss = masked_bce(logits, torch.full((2, 2), torch.nan))
+        loss.backward()
+
+        assert 0 == loss.item()
+        assert not logits.grad.any()
+
+
+def test_exclusive_cross_entropy__is_the_softmax_of_the_one_that_is_there():
+    """COVIDx has one class a picture."""
+    logits = torch.tensor([[2.0, 0.0, 1.0]])
+
+    expected = -torch.log_softmax(logits, dim=1)[0, 2]
+
+    assert expected.item() == pytest.approx(exclusive_cross_entropy(logits, torch.tensor([[0.0, 0.0, 1.0]])).item())
 
 
 def test_finetune__separates_what_it_was_shown(tmp_path):
     """Dark against bright is learnt in a dozen steps."""
-    material = data()
-    network = finetune(FINETUNE, build_classifier(FINETUNE, 2), material, Run(tmp_path), CPU)
+    network = run(FINETUNE, data(), Run(tmp_path))
 
-    centre = np.ascontiguousarray(material.images[:, 4:36, 4:36])
+    images, labels = images_and_labels()
     with torch.inference_mode():
-        logits = network(normalise(torch.from_numpy(centre)))[:, 0].numpy()
+        logits = network(normalise(torch.from_numpy(images[:, 4:36, 4:36])))[:, 0].numpy()
 
-    assert logits[material.labels[:, 0] == 1].mean() > logits[material.labels[:, 0] == 0].mean()
+    assert logits[labels[:, 0] == 1].mean() > logits[labels[:, 0] == 0].mean()
 
 
 def test_finetune__an_interrupted_run_goes_on_with_the_same_losses(tmp_path):
     """DropPath and RandAugment draw again what they would have drawn."""
-    material = data()
-    finetune(FINETUNE, build_classifier(FINETUNE, 2), material, Run(tmp_path / "whole"), CPU)
-    finetune(FINETUNE, build_classifier(FINETUNE, 2), material, _StopAfter(tmp_path / "parts", 7), CPU)
-    finetune(FINETUNE, build_classifier(FINETUNE, 2), material, Run(tmp_path / "parts"), CPU)
+    run(FINETUNE, data(), Run(tmp_path / "whole"))
+    run(FINETUNE, data(), StopAfter(tmp_path / "parts", 7))
+    run(FINETUNE, data(), Run(tmp_path / "parts"))
 
-    whole, parts = (
-        [json.loads(line)["loss"] for line in (tmp_path / name / "log.jsonl").read_text().splitlines()]
-        for name in ("whole", "parts")
-    )
-    assert 12 == len(whole)
-    assert whole == parts
+    assert 12 == len(losses(tmp_path / "whole"))
+    assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
+
+
+def test_finetune__accumulates_labels_that_are_unevenly_known(tmp_path):
+    """A part with more known labels counts more: the mean is over the labels of the whole step."""
+    recipe = replace(FINETUNE, drop_path=0.0)  # which draws for a part what it would not draw for the whole
+    run(recipe, data(), Run(tmp_path / "whole"))
+    run(recipe, data(), Run(tmp_path / "parts"), replace(ENGINE, micro_batch=1))
+
+    assert losses(tmp_path / "whole") == pytest.approx(losses(tmp_path / "parts"), rel=1e-3)
+
+
+def test_finetune__without_one_known_label_is_refused(tmp_path):
+    """Before the first step."""
+    images, labels = images_and_labels()
+
+    with pytest.raises(ValueError, match="not one label"):
+        run(FINETUNE, LabelledImages(packed(images), np.full_like(labels, np.nan)), Run(tmp_path))
+
+
+class TestSelection:
+    def test_the_epoch_that_scored_best_is_given_back(self, tmp_path):
+        """Its number is in the log; the weights that come back reach it again."""
+        recipe, material = replace(FINETUNE, eval_every=1), data(with_held=True)
+        network = run(recipe, material, Run(tmp_path))
+
+        lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+        numbers = [line["val"] for line in lines if "val" in line]
+        held = material.held
+        assert 3 == len(numbers)
+        assert max(numbers) == selection_number(held, logits_of(network, held.images, held.statistics, CPU))
+
+    def test_an_interruption_keeps_the_best_so_far(self, tmp_path):
+        """The number to beat is in the checkpoint."""
+        recipe, material = replace(FINETUNE, eval_every=1), data(with_held=True)
+        whole = run(recipe, material, Run(tmp_path / "whole"))
+        run(recipe, material, StopAfter(tmp_path / "parts", 8))
+        parts = run(recipe, material, Run(tmp_path / "parts"))
+
+        for name, value in whole.state_dict().items():
+            assert torch.equal(value, parts.state_dict()[name]), name
+
+    def test_findings_with_one_kind_of_label_do_not_choose(self):
+        """Finding 1 has a single positive and no negative."""
+        held = data(with_held=True).held
+        scores = np.stack([held.labels[:, 0], np.zeros(16)], axis=1).astype(np.float32)
+
+        assert 1.0 == selection_number(held, scores)
+
+    def test_where_nothing_is_defined_nothing_is_chosen(self):
+        """Better an error than the mean of nothing."""
+        held = data(with_held=True).held
+        one_kind = replace(held, labels=np.ones_like(held.labels))
+
+        with pytest.raises(ValueError, match="no finding with both"):
+            selection_number(one_kind, np.zeros((16, 2), np.float32))
+
+    def test_exclusive_findings_are_chosen_by_accuracy(self):
+        """Two of three right."""
+        labels = np.eye(3, dtype=np.float32)
+        held = Held(np.zeros((3, 8, 8), np.uint8), labels, np.zeros((3, 2, 3), np.float32), is_exclusive=True)
+
+        assert pytest.approx(2 / 3) == selection_number(held, labels[[0, 1, 1]])

@@ -1,39 +1,20 @@
 """Pre-training learns, and an interruption leaves no trace in the losses."""
 
-import json
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from tests.training.execution import ENGINE, StopAfter, alone, losses, packed
 from tests.training.tiny import PRETRAIN, lasting, phantoms
-from training.loop import batches
 from training.pretrain import pretrain
 from training.run import Run
-
-CPU = torch.device("cpu")
-
-
-class _StopAfter(Run):
-    """A run that is told to stop after a number of steps, as SIGTERM would."""
-
-    def __init__(self, folder: Path, steps: int) -> None:
-        super().__init__(folder)
-        self._steps = steps
-
-    def log(self, **values):
-        super().log(**values)
-        self.stopping = values["step"] >= self._steps
-
-
-def losses(folder: Path) -> list[float]:
-    return [json.loads(line)["loss"] for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
 def test_the_loss_falls(tmp_path):
     """Phantoms are alike: even a few steps paint better than the start."""
-    pretrain(lasting(PRETRAIN, 8), phantoms(16), Run(tmp_path), CPU)
+    pretrain(lasting(PRETRAIN, 8), packed(phantoms(16)), Run(tmp_path), ENGINE, alone())
 
     values = losses(tmp_path)
     assert 32 == len(values)
@@ -42,35 +23,48 @@ def test_the_loss_falls(tmp_path):
 
 def test_an_interrupted_run_goes_on_with_the_same_losses(tmp_path):
     """Bit for bit: weights, moments, order, crops, masks and learning rate all continue."""
-    images = phantoms(16)
-    pretrain(PRETRAIN, images, Run(tmp_path / "whole"), CPU)
+    images = packed(phantoms(16))
+    whole = pretrain(PRETRAIN, images, Run(tmp_path / "whole"), ENGINE, alone())
 
-    assert pretrain(PRETRAIN, images, _StopAfter(tmp_path / "parts", 5), CPU) is None
-    network = pretrain(PRETRAIN, images, Run(tmp_path / "parts"), CPU)
+    assert pretrain(PRETRAIN, images, StopAfter(tmp_path / "parts", 5), ENGINE, alone()) is None
+    parts = pretrain(PRETRAIN, images, Run(tmp_path / "parts"), ENGINE, alone())
 
-    assert network is not None
     assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, parts.state_dict()[name]), name
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(tmp_path, monkeypatch):
-    """Better no weights than broken ones."""
-    monkeypatch.setattr("training.pretrain.train_step", lambda *_: float("nan"))
+@pytest.mark.parametrize("change", [{"workers": 2}, {"is_resident": True}])
+def test_where_batches_are_prepared_changes_nothing(tmp_path, change):
+    """Worker processes draw what this one would have drawn; images on the device are the same images."""
+    images = packed(phantoms(16))
+    pretrain(PRETRAIN, images, Run(tmp_path / "here"), ENGINE, alone())
+    pretrain(PRETRAIN, images, Run(tmp_path / "there"), replace(ENGINE, **change), alone())
 
-    with pytest.raises(FloatingPointError, match="step 0, images"):
-        pretrain(PRETRAIN, phantoms(8), Run(tmp_path), CPU)
-
-
-def test_batches__visit_every_image_once_an_epoch():
-    """Up to the incomplete last batch, in an order of its own each epoch."""
-    first, second = np.array(list(batches(10, 3, 0, 0, 6))).reshape(2, 9)
-
-    assert 9 == len(set(first.tolist()))
-    assert 9 == len(set(second.tolist()))
-    assert first.tolist() != second.tolist()
+    assert losses(tmp_path / "here") == losses(tmp_path / "there")
 
 
-def test_batches__from_the_middle_are_the_tail_of_all():
-    """What resuming relies on."""
-    whole = [rows.tolist() for rows in batches(10, 3, 0, 0, 9)]
+def test_accumulating_a_step_changes_its_loss_by_rounding_alone(tmp_path):
+    """Micro-batches of 3 cut a batch of 4 unevenly."""
+    images = packed(phantoms(16))
+    pretrain(PRETRAIN, images, Run(tmp_path / "whole"), ENGINE, alone())
+    pretrain(PRETRAIN, images, Run(tmp_path / "parts"), replace(ENGINE, micro_batch=3), alone())
 
-    assert whole[4:] == [rows.tolist() for rows in batches(10, 3, 0, 4, 9)]
+    assert losses(tmp_path / "whole") == pytest.approx(losses(tmp_path / "parts"), rel=1e-4)
+    assert losses(tmp_path / "whole") != losses(tmp_path / "parts")
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(tmp_path):
+    """Better no weights than broken ones: nothing is saved."""
+    explosive = replace(PRETRAIN, optim=replace(PRETRAIN.optim, base_lr=1e30, warmup_epochs=0.01))
+
+    with pytest.raises(FloatingPointError, match=r"step \d+, images \[\d+, \d+"):
+        pretrain(explosive, packed(phantoms(16)), Run(tmp_path), ENGINE, alone())
+
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_a_folder_smaller_than_a_batch_is_refused(tmp_path):
+    """Before the first step."""
+    with pytest.raises(ValueError, match="3 images do not fill one batch of 4"):
+        pretrain(PRETRAIN, packed(phantoms(3)), Run(tmp_path), ENGINE, alone())

@@ -5,9 +5,6 @@ from pathlib import Path
 
 from training import bench
 
-NAME = "bench"
-HELP = "what docs/performance.md states; writes bench.json"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where the numbers go."""

@@ -13,9 +13,6 @@ from training.export import Material, Networks, export
 from training.recipes.types import ExportRecipe
 from training.run import Run
 
-NAME = "export"
-HELP = "a bundle from a pre-trained and a fine-tuned network"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Recipe, manifest, the two runs, the bundle's folder."""

@@ -3,27 +3,22 @@
 import argparse
 from pathlib import Path
 
-import torch
-
-from models.imaging.preprocess import InputContract
 from models.nets.checkpoint import initialise_encoder, save
+from models.nets.vit import VitClassifier
 from training.commands.recipe import add_recipe_arguments, recipe_of
-from training.commands.rows import add_manifest_arguments, training_rows
-from training.commands.running import NETWORK, add_run_arguments, open_run
-from training.data.dataset import label_matrix
-from training.data.packed import pack
-from training.finetune import LabelledImages, build_classifier, finetune
+from training.commands.rows import add_source_arguments, sources_of
+from training.commands.running import NETWORK, add_run_arguments, engine_of, open_run
+from training.finetune import finetune
 from training.head import refit_head
+from training.material import labelled, plain
 from training.recipes.types import FinetuneRecipe
-
-NAME = "finetune"
-HELP = "a classifier on the images with complete labels"
+from training.trunks import build_classifier
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Recipe, manifest, run, and where to start from."""
+    """Recipe, data, run, and where to start from."""
     add_recipe_arguments(parser)
-    add_manifest_arguments(parser)
+    add_source_arguments(parser)
     add_run_arguments(parser)
     parser.add_argument("--init", type=Path, help="checkpoint to start from; without it, random weights")
 
@@ -31,19 +26,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Train, and save the network once the recipe is done."""
     recipe = recipe_of(options, "FINETUNE", FinetuneRecipe)
-    rows = training_rows(options)
-    images = pack([row.file for row in rows], InputContract(recipe.packed_size_px), options.cache)
-    network = build_classifier(recipe, label_matrix(rows).shape[1])
+    if recipe.start is not None and options.init is None:
+        raise ValueError(f"{recipe.name} starts from other weights: give them with --init")
+    engine = engine_of(options)
+    fabric = engine.launch()
+    folder, sources = open_run(options.out, options, fabric), sources_of(options)
+    with fabric.rank_zero_first():  # packing
+        material = labelled(recipe, sources)
+    network = build_classifier(recipe, len(material.findings))
     if options.init is not None:
         initialise_encoder(network, options.init)
-    data = LabelledImages(images, label_matrix(rows))
-    folder = open_run(options)
-    folder.describe(recipe, rows)
-    trained = finetune(recipe, network, data, folder, torch.device(options.device))
+    folder.describe(recipe, material.rows)
+    trained = finetune(recipe, network, material.data, folder, engine, fabric)
     if trained is None:
         return False
-    if recipe.refit_head is not None:
-        plain = pack([row.file for row in rows], InputContract(recipe.image_size_px), options.cache)
-        refit_head(trained, plain, label_matrix(rows), inverse_penalty=recipe.refit_head)
-    save(trained, options.out / NETWORK)
+    if recipe.refit_head is not None and isinstance(trained, VitClassifier):
+        images = plain(material.rows, recipe, sources)
+        refit_head(trained, images, material.data.labels, inverse_penalty=recipe.refit_head)
+    if fabric.is_global_zero:
+        save(trained, options.out / NETWORK)
     return True

@@ -1,29 +1,43 @@
-"""The command line of `training`: one module a command, each with its arguments and what it calls."""
+"""The command line of `training`: one module a command, loaded when it is called."""
 
 import argparse
+import importlib
+import sys
+from types import MappingProxyType
 
 import torch
 
 from models.errors import ThorascopeError
-from training.commands import bench, export, finetune, pretrain
 
-# Each has NAME and HELP, add_arguments(parser) and run(options) -> bool, True when all was done.
-COMMANDS = (pretrain, finetune, export, bench)
+# Each is a module of this package (with _ for -) that has add_arguments(parser) and run(options) -> bool, True when all
+# was done. Only the one that is called is imported: together they would cost a start ten seconds.
+COMMANDS = MappingProxyType(
+    {
+        "pretrain": "self-supervised pre-training on every training image that may be used",
+        "finetune": "a classifier on labelled images",
+        "linprobe": "a linear head on a frozen trunk, with LARS",
+        "export": "a bundle from a pre-trained and a fine-tuned network",
+        "bench": "what docs/performance.md states; writes bench.json",
+    }
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it is done, 1 where it was told to stop early, 2 for bad arguments or input."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for module in COMMANDS:
-        command = commands.add_parser(module.NAME, help=module.HELP, description=module.HELP)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        if name in arguments[:1]:
+            module = importlib.import_module(f"training.commands.{name.replace('-', '_')}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
     torch.set_flush_denormal(True)
     try:
         done: bool = options.run(options)
-    except (ThorascopeError, ValueError, FileNotFoundError) as error:
+    except (ThorascopeError, ValueError, OSError, FloatingPointError) as error:
         print(f"training {options.command}: {error}")
         return 2
     return 0 if done else 1

@@ -1,11 +1,13 @@
-"""Opening a run's folder: a new one, or one that goes on."""
+"""Opening a run's folder, a new one or one that goes on, and saying how it is executed."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
-import torch
+from lightning_fabric import Fabric
 
-from training.run import Run
+from training.engine import Engine, default_engine
+from training.run import CHECKPOINT, Run
 
 NETWORK = "network.safetensors"
 
@@ -13,15 +15,49 @@ NETWORK = "network.safetensors"
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """What every command that trains asks for."""
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    add_engine_arguments(parser)
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """How training is executed."""
+    usual = default_engine()
     parser.add_argument("--resume", choices=["auto"], help="go on from the run's checkpoint, if there is one")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="packed images")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    group = parser.add_argument_group("execution", "nothing here changes what is learned, but for rounding")
+    group.add_argument("--device", choices=["cpu", "cuda"], default=usual.device)
+    group.add_argument("--precision", choices=["32-true", "bf16-mixed"], help=f"default here: {usual.precision}")
+    group.add_argument("--compile", action=argparse.BooleanOptionalAction, help="torch.compile; default on a GPU")
+    group.add_argument("--micro-batch", type=int, metavar="N", help="images at once; a step accumulates them")
+    group.add_argument("--workers", type=int, metavar="N", help="processes that prepare batches")
+    group.add_argument("--deterministic", action="store_true", help="deterministic kernels alone")
+    group.add_argument("--resident", action=argparse.BooleanOptionalAction, help="keep all images on the device")
+    group.add_argument("--checkpoint-minutes", type=float, default=10.0, metavar="M", help="between checkpoints")
 
 
-def open_run(options: argparse.Namespace) -> Run:
-    """The run's folder, refused where it would be overwritten by mistake."""
-    if options.resume is None and (options.out / "checkpoint.pt").exists():
-        raise ValueError(f"{options.out} holds a checkpoint: add --resume auto to go on, or name another folder")
-    run = Run(options.out)
+def engine_of(options: argparse.Namespace) -> Engine:
+    """What the command line says, and what suits the device where it says nothing."""
+    usual = default_engine()
+    base = usual if usual.device == options.device else Engine(options.device)
+    said = {
+        "precision": options.precision,
+        "is_compiled": options.compile,
+        "micro_batch": options.micro_batch,
+        "workers": options.workers,
+        "is_deterministic": options.deterministic or None,
+        "is_resident": options.resident,
+    }
+    return replace(base, **{name: value for name, value in said.items() if value is not None})
+
+
+def open_run(folder: Path, options: argparse.Namespace, fabric: Fabric) -> Run:
+    """A run's folder, refused where it would be overwritten by mistake."""
+    if options.resume is None and (folder / CHECKPOINT).exists():
+        raise ValueError(f"{folder} holds a checkpoint: add --resume auto to go on, or name another folder")
+    run = Run(
+        folder,
+        interval_s=60 * options.checkpoint_minutes,
+        is_writer=fabric.is_global_zero,
+        has_board=fabric.is_global_zero,
+    )
     run.stop_on_sigterm()
     return run

@@ -1,12 +1,14 @@
-"""Random crops, flips and normalisation of a whole batch on the device that trains."""
+"""Random crops and normalisation: drawn on the host from an owned generator, made on the device that trains."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 GREY_MEAN, GREY_STD = 0.5056, 0.252  # ChestX-ray14, as the official code normalises it; kept in the exported graph
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def normalise(images: Tensor) -> Tensor:
@@ -16,31 +18,74 @@ def normalise(images: Tensor) -> Tensor:
     return ((images.float() / 255 - GREY_MEAN) / GREY_STD).expand(-1, 3, -1, -1)
 
 
-def random_resized_crop(images: Tensor, side_px: int, scale: tuple[float, float], generator: torch.Generator) -> Tensor:
-    """Crop a share of the area at a random place and aspect, resize it, mirror half of the images.
+def normalise_by(images: Tensor, statistics: Tensor) -> Tensor:
+    """As `normalise`, with statistics of their own for each image.
 
     Args:
         images: (B, H, W) uint8.
-        side_px: rows and columns of the result.
+        statistics: (B, 2, 3), mean and deviation of each channel on the scale [0, 1].
+    """
+    mean, std = statistics[:, :, :, None, None].unbind(1)
+    return (images.unsqueeze(1).float() / 255 - mean) / std
+
+
+def statistics_table(datasets: Sequence[str], normalisation: str) -> Tensor:
+    """Mean and deviation of each data set's images: (D, 2, 3).
+
+    Args:
+        datasets: names in `training.data.catalogue`.
+        normalisation: as in `training.recipes.types.Recipe`.
+    """
+    grey = torch.tensor([[GREY_MEAN] * 3, [GREY_STD] * 3])
+    imagenet = torch.tensor([IMAGENET_MEAN, IMAGENET_STD])
+    own = {"chestxray14": grey, "manifest": grey}
+    table = {
+        "grey": [grey for _ in datasets],
+        "imagenet": [imagenet for _ in datasets],
+        "per-dataset": [own.get(name, imagenet) for name in datasets],
+    }
+    return torch.stack(table[normalisation])
+
+
+def draw_crops(batch: int, scale: tuple[float, float] | None, generator: torch.Generator) -> Tensor:
+    """Where to crop: a share of the area at a random place and aspect, half of them mirrored.
+
+    Args:
+        batch: number of crops.
         scale: range of the share of the area that is kept; the aspect ratio is drawn log-uniformly from 3/4 to 4/3.
+            None keeps the whole picture, and still mirrors half.
         generator: source of all randomness, on the CPU.
 
     Returns:
-        (B, side_px, side_px) uint8, bicubic.
+        (B, 2, 3) float, from output to input coordinates, both in [-1, 1].
 
     Source: torchvision's RandomResizedCrop; a crop that would not fit is cut to the image instead of being redrawn.
     """
-    batch = len(images)
-    area = torch.empty(batch).uniform_(*scale, generator=generator)
-    aspect = torch.empty(batch).uniform_(math.log(3 / 4), math.log(4 / 3), generator=generator).exp()
+    low, high = scale or (1.0, 1.0)
+    aspects = math.log(4 / 3) if scale else 0.0
+    area = torch.empty(batch).uniform_(low, high, generator=generator)
+    aspect = torch.empty(batch).uniform_(-aspects, aspects, generator=generator).exp()
     height, width = (area / aspect).sqrt().clamp(max=1), (area * aspect).sqrt().clamp(max=1)
     place = torch.rand(2, batch, generator=generator) * 2 - 1
     mirror = torch.where(torch.rand(batch, generator=generator) < 0.5, -1.0, 1.0)
-    theta = torch.zeros(batch, 2, 3)  # output coordinates in [-1, 1] to input coordinates
+    theta = torch.zeros(batch, 2, 3)
     theta[:, 0, 0], theta[:, 0, 2] = width * mirror, place[0] * (1 - width)
     theta[:, 1, 1], theta[:, 1, 2] = height, place[1] * (1 - height)
-    shape = [batch, 1, side_px, side_px]
-    grid = functional.affine_grid(theta.to(images.device), shape, align_corners=False)
+    return theta
+
+
+def crop(images: Tensor, theta: Tensor, side_px: int) -> Tensor:
+    """Cut and resize, bicubic.
+
+    Args:
+        images: (B, H, W) uint8.
+        theta: (B, 2, 3) from `draw_crops`, on the same device.
+        side_px: rows and columns of the result.
+
+    Returns:
+        (B, side_px, side_px) uint8.
+    """
+    grid = functional.affine_grid(theta, [len(images), 1, side_px, side_px], align_corners=False)
     crops = functional.grid_sample(
         images.unsqueeze(1).float(), grid, mode="bicubic", padding_mode="border", align_corners=False
     )

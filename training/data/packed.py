@@ -1,17 +1,66 @@
-"""A folder of images as one memory-mapped array of uint8 squares, decoded and letterboxed once."""
+"""Images as memory-mapped arrays of uint8 squares, decoded and laid out once."""
 
 import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from models.errors import ThorascopeError
 from models.imaging.decode import decode
 from models.imaging.preprocess import InputContract, prepare
+from training.data.dataset import DataError
+
+_NAMED = 5  # files that an error names before it only counts
+
+
+@dataclass(frozen=True, slots=True)
+class PackedImages:
+    """Rows of one or more packed arrays, seen as one.
+
+    Attributes:
+        parts: each (N, P, P) uint8, usually memory-mapped.
+        part_of: (N,) which part a row lies in; also its index into whatever goes by data set.
+        place_of: (N,) its place there.
+    """
+
+    parts: tuple[NDArray[np.uint8], ...]
+    part_of: NDArray[np.int64]
+    place_of: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[NDArray[np.uint8]]) -> "PackedImages":
+        """All rows of all parts, in order."""
+        lengths = [len(part) for part in parts]
+        part_of = np.repeat(np.arange(len(parts)), lengths)
+        return cls(tuple(parts), part_of, np.concatenate([np.arange(length) for length in lengths]))
+
+    def __len__(self) -> int:
+        return len(self.part_of)
+
+    @property
+    def side_px(self) -> int:
+        """Rows and columns of one image."""
+        return int(self.parts[0].shape[1])
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all rows."""
+        return len(self) * self.side_px**2
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """(B, P, P), copied."""
+        taken = np.empty((len(rows), self.side_px, self.side_px), np.uint8)
+        part_of, place_of = self.part_of[rows], self.place_of[rows]
+        for index, part in enumerate(self.parts):
+            chosen = part_of == index
+            taken[chosen] = part[place_of[chosen]]
+        return taken
 
 
 def pack(files: Sequence[Path], contract: InputContract, cache: Path) -> NDArray[np.uint8]:
@@ -28,9 +77,9 @@ def pack(files: Sequence[Path], contract: InputContract, cache: Path) -> NDArray
         (N, side, side) uint8, memory-mapped read-only.
 
     Raises:
-        models.errors.ThorascopeError: a file does not decode; the message names it.
+        DataError: files are missing, or one does not decode; the message names them.
     """
-    described = [[str(file), file.stat().st_size] for file in files]
+    described = [[str(file), size] for file, size in zip(files, _sizes(files), strict=True)]
     key = [described, contract.side, contract.geometry, contract.padding]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     target = cache / f"{name}.npy"
@@ -40,10 +89,30 @@ def pack(files: Sequence[Path], contract: InputContract, cache: Path) -> NDArray
         shape = (len(files), contract.side, contract.side)
         array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
         with ThreadPoolExecutor() as pool:  # Pillow releases the lock while it decodes and resizes
-            images = pool.map(lambda file: prepare(decode(file.read_bytes()), contract).image, files)
+            images = pool.map(lambda file: _square(file, contract), files)
             for index, image in enumerate(tqdm(images, total=len(files), desc="packing", unit="img")):
                 array[index] = image
         array.flush()
         partial.rename(target)
     packed: NDArray[np.uint8] = np.load(target, mmap_mode="r")
     return packed
+
+
+def _sizes(files: Sequence[Path]) -> list[int]:
+    sizes, missing = [], []
+    for file in files:
+        try:
+            sizes.append(file.stat().st_size)
+        except OSError:
+            missing.append(str(file))
+    if missing:
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        raise DataError(f"{len(missing)} of {len(files)} images are missing: {', '.join(missing[:_NAMED])}{more}")
+    return sizes
+
+
+def _square(file: Path, contract: InputContract) -> NDArray[np.uint8]:
+    try:
+        return prepare(decode(file.read_bytes()), contract).image
+    except (ThorascopeError, OSError) as error:
+        raise DataError(f"{file}: {error}") from error

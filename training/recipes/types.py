@@ -1,7 +1,11 @@
 """What a recipe says: typed, frozen, complete."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
+
+from models.imaging.preprocess import Geometry
+
+Normalisation = Literal["grey", "imagenet", "per-dataset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,13 +14,13 @@ class Optim:
 
     Attributes:
         epochs: passes over the training images.
-        batch: images a step.
+        batch: images a step, over all processes and micro-batches.
         base_lr: learning rate for a batch of 256; the rate used is base_lr * batch / 256.
         min_lr: learning rate at the end of the cosine.
         warmup_epochs: epochs of linear rise from 0.
-        weight_decay: AdamW's.
+        weight_decay: AdamW's; LARS's in linear probing.
         beta2: AdamW's second moment; 0.95 in pre-training, 0.999 in fine-tuning.
-        layer_decay: factor on the learning rate from one layer to the one below it.
+        layer_decay: factor on the learning rate from one layer to the one below it; vision transformers only.
     """
 
     epochs: int
@@ -34,42 +38,153 @@ class Optim:
         return self.base_lr * self.batch / 256
 
 
-@dataclass(frozen=True, slots=True)
-class PretrainRecipe:
-    """A masked autoencoder's run: network, masks, crops, optimisation."""
-
-    name: str
-    encoder: str
-    decoder: str
-    optim: Optim
-    mask_ratio: float = 0.90  # arXiv:2210.12843; MAE on ImageNet uses 0.75
-    crop_scale: tuple[float, float] = (0.5, 1.0)  # 0.2 to 1.0 on ImageNet
-    image_size_px: int = 224
-    packed_size_px: int = 256
-    norm_pix_loss: bool = False
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class FinetuneRecipe:
-    """A classifier's run: network, initialisation, augmentation, optimisation.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What every run states.
 
     Attributes:
-        refit_head: scikit-learn's C of a logistic regression that replaces the head at the end; None keeps the head.
+        name: of the run's folder and progress bar.
+        optim: optimisation.
+        data: names in `training.data.catalogue`, concatenated in this order.
+        share: part of the training patients that is used, in (0, 1].
+        image_size_px: rows and columns the network sees.
+        packed_size_px: rows and columns of the packed images, from which crops are taken.
+        geometry: how a picture is laid on the packed square, and on the network's where nothing is cropped.
+        normalisation: `grey` is (x / 255 - 0.5056) / 0.252; `imagenet` is ImageNet's mean and deviation a channel;
+            `per-dataset` is the official pre-training's: `grey` for ChestX-ray14, `imagenet` for all else.
+        seed: of weights, order, crops, masks, augmentation and DropPath.
     """
 
     name: str
-    encoder: str
     optim: Optim
-    head: str = "token"
-    initialisation: Path | None = None
+    data: tuple[str, ...] = ("manifest",)
+    share: float = 1.0
+    image_size_px: int = 224
+    packed_size_px: int = 256
+    geometry: Geometry = Geometry.LETTERBOX
+    normalisation: Normalisation = "grey"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlabelledRecipe(Recipe):
+    """A run that needs no labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PretrainRecipe(UnlabelledRecipe):
+    """A masked autoencoder's run: network, masks, crops."""
+
+    encoder: str
+    decoder: str
+    mask_ratio: float = 0.90  # arXiv:2210.12843; MAE on ImageNet uses 0.75
+    crop_scale: tuple[float, float] | None = (0.5, 1.0)  # 0.2 to 1.0 on ImageNet; None resizes the whole picture
+    norm_pix_loss: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InpaintRecipe(UnlabelledRecipe):
+    """A U-Net on DenseNet-121 that paints hidden squares: the paper's masked pre-training of a convolutional network.
+
+    Attributes:
+        loss_on: `all` pixels, as the official code has it, or the `hidden` ones.
+    """
+
+    mask_ratio: float = 0.75
+    crop_scale: tuple[float, float] | None = (0.5, 1.0)
+    loss_on: Literal["all", "hidden"] = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MocoRecipe(UnlabelledRecipe):
+    """Momentum contrast, version 2 (arXiv:2003.04297).
+
+    Attributes:
+        encoder: `densenet121` or `resnet50`.
+        temperature: of the softmax over similarities.
+        momentum: of the key encoder.
+        queue: keys that are kept as negatives.
+        crop_scale: of the two views.
+    """
+
+    encoder: str = "densenet121"
+    temperature: float = 0.2
+    momentum: float = 0.999
+    queue: int = 65_536
+    crop_scale: tuple[float, float] = (0.2, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class FromRun:
+    """Start from the network of another run, which `reproduce` makes first where it is missing."""
+
+    recipe: UnlabelledRecipe
+
+
+@dataclass(frozen=True, slots=True)
+class FromFile:
+    """Start from weights that others published.
+
+    Attributes:
+        key: what `--weights KEY=PATH` calls the file.
+        origin: where it comes from, for people.
+    """
+
+    key: str
+    origin: str
+
+
+Start = FromRun | FromFile | None  # None: random weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneRecipe(Recipe):
+    """A classifier's run: network, initialisation, augmentation.
+
+    Attributes:
+        encoder: a name of `VIT_SHAPES`, `densenet121` or `resnet50`.
+        head: of a vision transformer: over the class token or the mean of the patch tokens.
+        start: what the trunk starts from.
+        drop_path: rate at the last block; blocks below have proportionally less.
+        rand_augment: timm's policy, or `none`.
+        crop_scale: share of the area that a crop keeps.
+        eval_every: epochs between scorings of the validation split; the best of them is kept. 0 keeps the last epoch.
+        known: which rows are used: those with `all` labels known, or with `any`.
+        keep_boxes: train on patients with a radiologist's box, too.
+        refit_head: scikit-learn's C of a logistic regression that replaces the head at the end; None keeps the head.
+    """
+
+    encoder: str
+    head: Literal["token", "avg"] = "token"
+    start: Start = None
     drop_path: float = 0.2
     rand_augment: str = "rand-m6-mstd0.5-inc1"
     crop_scale: tuple[float, float] = (0.08, 1.0)  # timm's default, which the official fine-tuning uses
+    eval_every: int = 0
+    known: Literal["all", "any"] = "all"
+    keep_boxes: bool = True
     refit_head: float | None = None
-    image_size_px: int = 224
-    packed_size_px: int = 256
-    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinprobeRecipe(Recipe):
+    """A linear head with batch normalisation on a frozen trunk, trained with LARS.
+
+    Attributes:
+        encoder: a name of `VIT_SHAPES`.
+        head: what the trunk gives: its class token or the mean of its patch tokens.
+        start: what the trunk starts from.
+        crop_scale: share of the area that a crop keeps.
+        eval_every, known, keep_boxes: as in `FinetuneRecipe`.
+    """
+
+    encoder: str
+    head: Literal["token", "avg"] = "token"
+    start: Start = None
+    crop_scale: tuple[float, float] = (0.08, 1.0)
+    eval_every: int = 0
+    known: Literal["all", "any"] = "all"
+    keep_boxes: bool = True
 
 
 @dataclass(frozen=True, slots=True)

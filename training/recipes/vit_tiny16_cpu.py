@@ -35,6 +35,7 @@ FINETUNE = FinetuneRecipe(
     drop_path=0.1,
     refit_head=0.01,  # best of 1e-4, 1e-3, 1e-2 over five folds of `train` (the trunk had seen all), the largest tried
     crop_scale=(0.5, 1.0),
+    keep_boxes=False,  # they measure localisation
 )
 
 EXPORT = ExportRecipe(name="thorascope-vit-ti16", version="0.1.0", masks=(10,))

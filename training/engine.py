@@ -1,0 +1,81 @@
+"""How a run is executed: device, precision, compilation, processes. None of it says what is learned."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Choices of execution.
+
+    Attributes:
+        device: `cpu` or `cuda`.
+        precision: of matrix products; weights, moments and losses are float32 in both.
+        is_compiled: whether networks go through torch.compile.
+        micro_batch: images a process puts through the network at once; a larger step is accumulated. None: all.
+        workers: processes that prepare batches; 0 prepares them in the training process.
+        is_deterministic: whether only deterministic kernels are used; slower on a GPU.
+        is_resident: whether all packed images are kept on the device; None decides by its free memory.
+    """
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    precision: Precision = "32-true"
+    is_compiled: bool = False
+    micro_batch: int | None = None
+    workers: int = 0
+    is_deterministic: bool = False
+    is_resident: bool | None = None
+
+    def launch(self) -> Fabric:
+        """Join the other processes of a `torchrun`, or be alone.
+
+        Raises:
+            ValueError: CUDA was asked for and is not there.
+        """
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("--device cuda: PyTorch sees no CUDA device here")
+        torch.use_deterministic_algorithms(self.is_deterministic)
+        torch.set_float32_matmul_precision("high")  # TF32 where float32 products remain on a GPU
+        torch.set_flush_denormal(True)
+        world, nodes = 1, 1
+        if TorchElasticEnvironment.detect():
+            world = TorchElasticEnvironment().world_size()
+            nodes = max(1, world // torch.cuda.device_count()) if self.device == "cuda" else 1
+        fabric = Fabric(
+            accelerator=self.device,
+            strategy="ddp" if world > 1 else "auto",
+            devices=world // nodes,
+            num_nodes=nodes,
+            precision=self.precision,
+        )
+        fabric.launch()
+        return fabric
+
+    def without_micro_batches(self) -> "Engine":
+        """The same, with every step in one piece."""
+        return replace(self, micro_batch=None)
+
+    def holds(self, num_bytes: int) -> bool:
+        """Whether images of this size are kept on the device: half of its free memory is the network's."""
+        if self.is_resident is not None or self.device == "cpu":
+            return bool(self.is_resident)
+        free, _ = torch.cuda.mem_get_info()
+        return num_bytes < free / 2
+
+
+def default_engine() -> Engine:
+    """What suits this machine: CUDA with bfloat16 and compilation; a CPU in bfloat16 only where it has units for it."""
+    if torch.cuda.is_available():
+        return Engine("cuda", "bf16-mixed", is_compiled=True, workers=max(1, torch.get_num_threads() - 1))
+    return Engine("cpu", "bf16-mixed" if cpu_has_bfloat16() else "32-true")
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware (AVX512_BF16 or AMX); emulated, it is slower than float32."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001  # no public name

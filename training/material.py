@@ -1,0 +1,133 @@
+"""From a recipe's data sets to packed images and labels: which rows, which split, which patients."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.imaging.preprocess import InputContract
+from training.data.catalogue import open_dataset
+from training.data.crops import statistics_table
+from training.data.dataset import DataError, Dataset, Row, without_patients_of
+from training.data.packed import PackedImages, pack
+from training.finetune import LabelledImages
+from training.recipes.types import FinetuneRecipe, LinprobeRecipe, Recipe
+from training.selection import Held
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where data lie, and which of them may be used.
+
+    Attributes:
+        roots: folder, or manifest file, of each data set at hand, by its name in `training.data.catalogue`.
+        cache: folder of packed images.
+        any_licence: use rows, too, whose weights may not be shipped.
+    """
+
+    roots: Mapping[str, Path]
+    cache: Path
+    any_licence: bool = False
+
+    def open(self, recipe: Recipe) -> list[Dataset]:
+        """The recipe's data sets.
+
+        Raises:
+            DataError: one of them is not at hand.
+        """
+        if missing := [name for name in recipe.data if name not in self.roots]:
+            raise DataError(f"{recipe.name} needs {', '.join(missing)}; at hand: {', '.join(self.roots) or 'nothing'}")
+        return [open_dataset(name, self.roots[name]) for name in recipe.data]
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """What pre-training sees: packed images and the rows they come from."""
+
+    rows: tuple[Row, ...]
+    images: PackedImages
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What supervised training sees.
+
+    Attributes:
+        findings: in the order of the network's outputs.
+        rows: of the training images.
+        data: images, labels, and what chooses the best epoch.
+    """
+
+    findings: tuple[str, ...]
+    rows: tuple[Row, ...]
+    data: LabelledImages
+
+
+def plain(rows: Sequence[Row], recipe: Recipe, sources: Sources) -> NDArray[np.uint8]:
+    """Images as the network sees them, nothing cropped at random: (N, S, S) uint8."""
+    return pack([row.file for row in rows], InputContract(recipe.image_size_px, recipe.geometry), sources.cache)
+
+
+def unlabelled(recipe: Recipe, sources: Sources) -> Unlabelled:
+    """Training images of all the recipe's data sets, whatever their labels."""
+    chosen = [_share(_permitted(dataset.split("train"), sources), recipe.share) for dataset in sources.open(recipe)]
+    return Unlabelled(tuple(row for rows in chosen for row in rows), _packed(recipe, chosen, sources))
+
+
+def labelled(recipe: FinetuneRecipe | LinprobeRecipe, sources: Sources) -> Labelled:
+    """Training images with labels, and the validation images that choose among epochs.
+
+    Raises:
+        DataError: the data sets do not share one vocabulary, or a split that is needed is empty.
+    """
+    datasets = sources.open(recipe)
+    first = datasets[0]
+    if any(dataset.findings != first.findings for dataset in datasets):
+        raise DataError(f"{', '.join(recipe.data)} do not share one vocabulary")
+    chosen = [_share(_permitted(_supervised(recipe, dataset, "train"), sources), recipe.share) for dataset in datasets]
+    rows = [row for part in chosen for row in part]
+    if not rows:
+        raise DataError(f"{', '.join(recipe.data)}: no row of the training split has the labels that are needed")
+    held = _held(recipe, datasets, sources) if recipe.eval_every else None
+    images = _packed(recipe, chosen, sources)
+    data = LabelledImages(images, first.labels(rows), first.is_exclusive, held)
+    return Labelled(first.findings, tuple(rows), data)
+
+
+def _supervised(recipe: FinetuneRecipe | LinprobeRecipe, dataset: Dataset, split: str) -> list[Row]:
+    """Rows of a split whose labels suffice."""
+    complete = frozenset(dataset.findings)
+    rows = [row for row in dataset.split(split) if (row.known == complete if recipe.known == "all" else row.known)]
+    if split == "train" and not recipe.keep_boxes:
+        rows = without_patients_of(rows, [row for row in rows if row.has_box])
+    return rows
+
+
+def _held(recipe: FinetuneRecipe | LinprobeRecipe, datasets: Sequence[Dataset], sources: Sources) -> Held:
+    chosen = [_permitted(_supervised(recipe, dataset, "val"), sources) for dataset in datasets]
+    rows = [row for part in chosen for row in part]
+    if not rows:
+        raise DataError(f"{', '.join(recipe.data)}: the validation split, which chooses the epoch, is empty")
+    table = statistics_table(recipe.data, recipe.normalisation).numpy()
+    part_of = np.repeat(np.arange(len(chosen)), [len(part) for part in chosen])
+    return Held(plain(rows, recipe, sources), datasets[0].labels(rows), table[part_of], datasets[0].is_exclusive)
+
+
+def _permitted(rows: Sequence[Row], sources: Sources) -> list[Row]:
+    return [row for row in rows if row.may_ship or sources.any_licence]
+
+
+def _share(rows: list[Row], share: float) -> list[Row]:
+    """All rows of a part of the patients; a larger part contains every smaller one."""
+    if share >= 1:
+        return rows
+    limit = share * 2**64
+    return [row for row in rows if int.from_bytes(hashlib.sha256(row.patient.encode()).digest()[:8], "big") < limit]
+
+
+def _packed(recipe: Recipe, chosen: Sequence[Sequence[Row]], sources: Sources) -> PackedImages:
+    contract = InputContract(recipe.packed_size_px, recipe.geometry)
+    return PackedImages.joined([pack([row.file for row in rows], contract, sources.cache) for rows in chosen])
