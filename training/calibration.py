@@ -61,3 +61,39 @@ def expected_calibration_error(
         if len(part)
     ]
     return sum(gaps) / int(known.sum())
+
+
+def calibration_error_by_finding(
+    probabilities: NDArray[np.floating], labels: NDArray[np.floating], *, bins: int = 10
+) -> tuple[float | None, ...]:
+    """Expected calibration error of each finding alone; None where no image has both a label and a probability.
+
+    With few images in a bin its share is noise, and noise counts as error: compare only what has equally many images.
+
+    Args:
+        probabilities: (N, F), NaN where the model gives none.
+        labels: (N, F), NaN unknown.
+    """
+    errors: list[float | None] = []
+    for index in range(labels.shape[1]):
+        labelled = np.where(np.isnan(probabilities[:, index]), np.nan, labels[:, index])
+        known = not np.isnan(labelled).all()
+        errors.append(expected_calibration_error(probabilities[:, index], labelled, bins=bins) if known else None)
+    return tuple(errors)
+
+
+def brier_score(probabilities: NDArray[np.floating], labels: NDArray[np.floating]) -> float | None:
+    """Mean squared distance of probability and label, in [0, 1]; None where no image has both.
+
+    The constant answer "prevalence p" scores p * (1 - p), so a rare finding scores low by being rare.
+
+    Args:
+        probabilities: any shape, NaN where the model gives none.
+        labels: likewise, NaN unknown.
+
+    Source: Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
+    """
+    known = ~(np.isnan(labels) | np.isnan(probabilities))
+    if not known.any():
+        return None
+    return float(np.mean((probabilities[known].astype(np.float64) - labels[known]) ** 2))

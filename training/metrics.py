@@ -5,15 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
+
+from training.evaluation.bootstrap import Resampling, auroc_draws, interval, mean_draws
+from training.evaluation.ranks import Ranking
 
 
 def auroc(labels: NDArray[np.bool_], scores: NDArray[np.floating]) -> float | None:
-    """Area under the ROC curve; None where it is undefined (one class only, or nobody at all)."""
-    present = np.asarray(labels, bool)
-    if present.all() or not present.any():
-        return None
-    return float(roc_auc_score(present, scores))
+    """Area under the ROC curve; None where it is undefined (one class only, or nobody at all).
+
+    Half precision scores are widened, which does not part what is tied in them.
+
+    Raises:
+        ValueError: the lengths differ, or a score is NaN or infinite.
+    """
+    return Ranking(np.asarray(labels, bool), scores).auroc
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,46 +75,31 @@ def auroc_report(
         patients: N identifiers.
         num_resamples: bootstrap draws; a draw in which a finding is undefined does not count for it.
         seed: of the bootstrap.
+
+    Raises:
+        ValueError: a score is NaN or infinite; the message names the finding.
     """
-    point = _aurocs(labels, scores)
-    groups = [np.flatnonzero(np.array(patients) == patient) for patient in sorted(set(patients))]
-    generator = np.random.Generator(np.random.PCG64(seed))
-    draws = np.full((num_resamples, len(findings)), np.nan)
-    for draw in draws:
-        rows = np.concatenate([groups[index] for index in generator.integers(len(groups), size=len(groups))])
-        draw[:] = _aurocs(labels[rows], scores[rows])
-    defined = ~np.isnan(point)
-    rows_of = [
-        FindingAuroc(
-            name,
-            positives=int((labels[:, index] == 1).sum()),
-            negatives=int((labels[:, index] == 0).sum()),
-            value=_value(point[index]),
-            low=_percentile(draws[:, index], 2.5) if defined[index] else None,
-            high=_percentile(draws[:, index], 97.5) if defined[index] else None,
-        )
-        for index, name in enumerate(findings)
-    ]
+    if not len(labels):
+        return AurocReport(tuple(FindingAuroc(name, 0, 0, None) for name in findings), None, None, None)
+    rankings = [_ranking(name, labels[:, index], scores[:, index]) for index, name in enumerate(findings)]
+    draws = auroc_draws(labels, scores, Resampling.by_patient(patients, num_resamples, seed))
+    rows = [_row(name, rankings[index], draws[:, index]) for index, name in enumerate(findings)]
+    defined = np.array([row.value is not None for row in rows])
     if not defined.any():
-        return AurocReport(tuple(rows_of), None, None, None)
-    # A draw that loses a rare finding would average over other findings than the point does: it is left out.
-    means = draws[:, defined].mean(axis=1)
-    return AurocReport(tuple(rows_of), float(point[defined].mean()), _percentile(means, 2.5), _percentile(means, 97.5))
+        return AurocReport(tuple(rows), None, None, None)
+    ends = interval(mean_draws(draws, defined)) or (None, None)
+    mean = float(np.mean([row.value for row in rows if row.value is not None]))
+    return AurocReport(tuple(rows), mean, *ends)
 
 
-def _aurocs(labels: NDArray[np.floating], scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    values = []
-    for column in range(labels.shape[1]):
-        known = ~np.isnan(labels[:, column])
-        value = auroc(labels[known, column] == 1, scores[known, column])
-        values.append(np.nan if value is None else value)
-    return np.array(values)
+def _ranking(finding: str, labels: NDArray[np.floating], scores: NDArray[np.floating]) -> Ranking:
+    try:
+        return Ranking(labels, scores)
+    except ValueError as error:
+        raise ValueError(f"{finding}: {error}") from error
 
 
-def _value(number: float) -> float | None:
-    return None if np.isnan(number) else float(number)
-
-
-def _percentile(numbers: NDArray[np.float64], percent: float) -> float | None:
-    valid = numbers[~np.isnan(numbers)]
-    return float(np.percentile(valid, percent)) if len(valid) else None
+def _row(finding: str, ranking: Ranking, draws: NDArray[np.float64]) -> FindingAuroc:
+    value = ranking.auroc
+    ends = None if value is None else interval(draws)
+    return FindingAuroc(finding, ranking.num_positives, ranking.num_negatives, value, *(ends or (None, None)))

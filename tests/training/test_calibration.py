@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from training.calibration import expected_calibration_error, fit_pooled, prevalence
+from training.calibration import (
+    brier_score,
+    calibration_error_by_finding,
+    expected_calibration_error,
+    fit_pooled,
+    prevalence,
+)
 
 
 def sample(num: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -62,3 +68,33 @@ def test_fit_pooled__refuses_scores_that_run_against_the_labels():
 
     with pytest.raises(ValueError, match="against"):
         fit_pooled(-logits, labels)
+
+
+def test_calibration_error_by_finding__is_that_of_the_column_alone():
+    """One finding is off by 0.2, the other by nothing; one is not known at all, one has no probability."""
+    labels = np.array([[1, 1, np.nan, 1], [0, 0, np.nan, 0]] * 5, np.float32)
+    probabilities = np.tile([0.7, 0.5, 0.5, np.nan], (10, 1))
+
+    errors = calibration_error_by_finding(probabilities, labels, bins=1)
+
+    assert [pytest.approx(0.2), pytest.approx(0.0), None, None] == list(errors)
+
+
+def test_brier_score__is_the_mean_squared_distance():
+    """Over what has both a label and a probability."""
+    labels = np.array([[1, 0], [np.nan, 1]], np.float32)
+    probabilities = np.array([[0.9, 0.3], [0.5, np.nan]])
+
+    assert (0.1**2 + 0.3**2) / 2 == pytest.approx(brier_score(probabilities, labels))
+
+
+def test_brier_score__of_the_prevalence_is_its_variance():
+    """What a constant answer reaches: p (1 - p)."""
+    labels = np.array([1.0] * 3 + [0.0] * 7)
+
+    assert 0.3 * 0.7 == pytest.approx(brier_score(np.full(10, 0.3), labels))
+
+
+def test_brier_score__of_nothing_is_undefined():
+    """Not 0, which would be perfect."""
+    assert brier_score(np.array([0.5]), np.array([np.nan])) is None
