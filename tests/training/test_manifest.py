@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from models.labels import CHESTXRAY14
-from training.data.dataset import label_matrix, without_patients_of
-from training.data.manifest import read_manifest
+from training.data.dataset import DataError, label_matrix, without_patients_of
+from training.data.manifest import read_folder, read_manifest
 
 
 def write_csv(path: Path, rows: list[dict[str, str]]) -> Path:
@@ -66,6 +66,48 @@ class TestLabels:
 
         with pytest.raises(ValueError, match="label"):
             read_manifest(path)
+
+    def test_a_complete_row_may_name_nothing_but_the_14_findings(self, tmp_path):
+        """A misspelt finding would be read as its absence."""
+        path = write_csv(tmp_path / "m.csv", [{"file": "a.png", "label": "Edema"}, {"file": "b.png", "label": "edema"}])
+
+        with pytest.raises(DataError, match=r"m\.csv line 3: 'edema' is none of the 14 findings"):
+            read_manifest(path)
+
+    def test_another_source_may_name_anything(self, tmp_path):
+        """COVID-19 is none of the 14, and such a row says nothing about them."""
+        (row,) = read_manifest(write_csv(tmp_path / "m.csv", [record(label="COVID-19")]))
+
+        assert frozenset() == row.known
+
+
+class TestTable:
+    def test_a_split_that_does_not_exist_is_named(self, tmp_path):
+        """Its rows would serve nothing, and nobody would notice."""
+        path = write_csv(tmp_path / "m.csv", [record(split="train"), record(split="validation")])
+
+        with pytest.raises(DataError, match=r"m\.csv line 3: the split 'validation' is none of train, val, test"):
+            read_manifest(path)
+
+    @pytest.mark.parametrize("line", ["a.png", "a.png,Mass,train"])
+    def test_a_row_of_another_width_is_named(self, tmp_path, line):
+        """A lost comma moves every value behind it."""
+        (tmp_path / "m.csv").write_text(f"file,label\n{line}\n")
+
+        with pytest.raises(DataError, match=r"m\.csv line 2: not as many fields"):
+            read_manifest(tmp_path / "m.csv")
+
+    def test_a_missing_file_is_named(self, tmp_path):
+        """One line, not a traceback."""
+        with pytest.raises(DataError, match=r"m\.csv is missing"):
+            read_manifest(tmp_path / "m.csv")
+
+    def test_a_folder_stands_for_its_manifest(self, tmp_path):
+        """As the other data sets are named by their folders."""
+        path = write_csv(tmp_path / "manifest.csv", [record(label="Mass")])
+
+        assert read_folder(path) == read_folder(tmp_path)
+        assert (path,) == read_folder(tmp_path).lists
 
 
 def test_without_patients_of__leaves_no_image_of_an_excluded_patient(tmp_path):

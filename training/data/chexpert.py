@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from training.data.chexpert_labels import NO_FINDING, Mention, mentions
 from training.data.dataset import DataError, Dataset, Row
 from training.data.splits import TRAIN_OR_VAL, check_disjoint, settled
-from training.data.tables import needed, records
+from training.data.tables import lines, needed, records
 
 NAME = "chexpert"
 TASKS = ("Cardiomegaly", "Edema", "Consolidation", "Atelectasis", "Pleural Effusion")
@@ -44,8 +44,9 @@ _Meaning = tuple[frozenset[str], frozenset[str]]  # findings present, findings k
 
 
 def lies_in(root: Path) -> bool:
-    """Whether a folder looks like this data set."""
-    return (_home(root) / "train.csv").is_file()
+    """Whether a folder looks like this data set: many a `train.csv` is somebody else's."""
+    table = _home(root) / "train.csv"
+    return table.is_file() and "Frontal/Lateral" in next(lines(table), (1, ""))[1]
 
 
 def read(
