@@ -8,6 +8,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch.optim import Optimizer
 
+from models.nets.architecture import Classifier
 from models.nets.vit import VitClassifier
 from training.data.augment import RandAugment
 from training.data.crops import statistics_table
@@ -20,7 +21,6 @@ from training.optim import adamw, finetuning_groups, pretraining_groups
 from training.recipes.types import FinetuneRecipe
 from training.run import Run
 from training.selection import Held, Selection
-from training.trunks import Classifier
 
 BEST = "best.pt"
 

@@ -9,9 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.nets.cnn_mae import InpaintingAutoencoder
 from models.nets.mae import MaskedAutoencoder
+from models.nets.moco import Gather, MomentumContrast
 from training.data.crops import crop, normalise_by
 from training.data.steps import Batch
+from training.data.views import blur, jitter
+
+Painter = MaskedAutoencoder | InpaintingAutoencoder
 
 
 class Pixels(nn.Module):
@@ -51,7 +56,7 @@ class Pixels(nn.Module):
 class MaskedObjective(nn.Module):
     """Paint what is hidden: for the masked autoencoder and for the in-painting U-Net."""
 
-    def __init__(self, network: MaskedAutoencoder, pixels: Pixels, mask_ratio: float, *, compiled: bool) -> None:
+    def __init__(self, network: Painter, pixels: Pixels, mask_ratio: float, *, compiled: bool) -> None:
         super().__init__()
         self.network, self.pixels, self.mask_ratio = network, pixels, mask_ratio
         self._loss: Callable[..., Tensor] = torch.compile(network.training_loss) if compiled else network.training_loss
@@ -77,6 +82,25 @@ class LabelObjective(nn.Module):
         with torch.no_grad():
             images = self.pixels(batch)
         return self._loss(self._logits(images).float(), batch["labels"])
+
+
+class ContrastObjective(nn.Module):
+    """Tell each image's other view from all images seen lately."""
+
+    def __init__(self, network: MomentumContrast, pixels: Pixels, *, gather: Gather, rank: int) -> None:
+        super().__init__()
+        self.network, self.pixels, self._gather, self._rank = network, pixels, gather, rank
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Mean loss of the batch; the key encoder and the queue move on."""
+        with torch.no_grad():
+            queries, keys = (self._view(batch, view) for view in (0, 1))
+        permutation = self._gather(batch["order"]).argsort()
+        return self.network.training_loss(queries, keys, permutation, self._gather, self._rank)
+
+    def _view(self, batch: Batch, view: int) -> Tensor:
+        crops = jitter(self.pixels.crop(batch, view), batch["contrast"][:, view])
+        return self.pixels.normalise(blur(crops, batch["sigma"][:, view]), batch["rows"])
 
 
 def masked_bce(logits: Tensor, labels: Tensor) -> Tensor:

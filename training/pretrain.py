@@ -1,22 +1,28 @@
 """Self-supervised pre-training: masked autoencoders, in-painting, momentum contrast."""
 
+from functools import partial
+
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
+from models.nets.cnn_mae import InpaintingAutoencoder, InpaintingConfig
 from models.nets.mae import MaskedAutoencoder, mae
+from models.nets.moco import MocoConfig, MomentumContrast
 from training.data.crops import statistics_table
 from training.data.packed import PackedImages
 from training.data.steps import CropDraw, PixelLoad, Plan, Steps
+from training.data.views import ViewDraw
 from training.engine import Engine
 from training.loop import Trainee, train
-from training.objectives import MaskedObjective, Pixels
+from training.objectives import ContrastObjective, MaskedObjective, Pixels
 from training.optim import adamw, pretraining_groups
-from training.recipes.types import PretrainRecipe, UnlabelledRecipe
+from training.recipes.types import InpaintRecipe, MocoRecipe, PretrainRecipe, UnlabelledRecipe
 from training.resident import to_device
 from training.run import Run
+from training.trunks import CNN_SHAPES
 
-Pretrained = MaskedAutoencoder
+Pretrained = MaskedAutoencoder | InpaintingAutoencoder | MomentumContrast
 
 
 def pretrain(
@@ -45,7 +51,7 @@ def pretrain(
         torch.from_numpy(images.part_of),
         resident,
     )
-    network, objective, draw = _parts(recipe, pixels, compiled=engine.is_compiled)
+    network, objective, draw = _parts(recipe, pixels, compiled=engine.is_compiled, fabric=fabric)
     plan = Plan(len(images), recipe.optim.batch, recipe.seed, fabric.global_rank, fabric.world_size)
     steps = Steps(plan, draw, dict if resident is not None else PixelLoad(images))
     optimizer = adamw(pretraining_groups(network, recipe.optim.weight_decay), recipe.optim.beta2)
@@ -53,7 +59,9 @@ def pretrain(
     return network.eval() if done else None
 
 
-def _parts(recipe: UnlabelledRecipe, pixels: Pixels, *, compiled: bool) -> tuple[Pretrained, nn.Module, CropDraw]:
+def _parts(
+    recipe: UnlabelledRecipe, pixels: Pixels, *, compiled: bool, fabric: Fabric
+) -> tuple[Pretrained, nn.Module, CropDraw | ViewDraw]:
     """Network, objective and draws of a recipe."""
     match recipe:
         case PretrainRecipe():
@@ -62,5 +70,27 @@ def _parts(recipe: UnlabelledRecipe, pixels: Pixels, *, compiled: bool) -> tuple
             )
             objective = MaskedObjective(network, pixels, recipe.mask_ratio, compiled=compiled)
             return network, objective, CropDraw(recipe.crop_scale, network.num_patches)
+        case InpaintRecipe():
+            painter = InpaintingAutoencoder(InpaintingConfig(recipe.image_size_px, loss_on=recipe.loss_on))
+            objective = MaskedObjective(painter, pixels, recipe.mask_ratio, compiled=compiled)
+            return painter, objective, CropDraw(recipe.crop_scale, painter.num_patches)
+        case MocoRecipe():
+            shape = CNN_SHAPES[recipe.encoder]
+            config = MocoConfig(shape, queue=recipe.queue, momentum=recipe.momentum, temperature=recipe.temperature)
+            contrast = MomentumContrast(config)
+            gather = partial(_gather, fabric)
+            return (
+                contrast,
+                ContrastObjective(contrast, pixels, gather=gather, rank=fabric.global_rank),
+                ViewDraw(recipe.crop_scale),
+            )
         case _:
             raise ValueError(f"{recipe.name}: {type(recipe).__name__} pre-trains nothing")
+
+
+def _gather(fabric: Fabric, part: Tensor) -> Tensor:
+    """(B, ...) of this process to (G, ...) of all, without gradient."""
+    if fabric.world_size == 1:
+        return part
+    everyone_s = fabric.all_gather(part)
+    return everyone_s.flatten(0, 1)  # type: ignore[union-attr]  # a tensor, for a tensor

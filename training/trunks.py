@@ -1,19 +1,18 @@
-"""Networks by their names in recipes, and how they start."""
+"""Networks by their names in recipes."""
 
+from collections.abc import Mapping
 from typing import cast
 
 import torch
 from torch import nn
 
-from models.nets.densenet import DenseNetClassifier
+from models.nets.architecture import Classifier
+from models.nets.densenet import DENSENET121, DenseNetClassifier, DenseNetShape
+from models.nets.resnet import RESNET50, ResNetClassifier, ResNetShape
 from models.nets.vit import VIT_SHAPES, VitClassifier, vit
 from training.recipes.types import FinetuneRecipe, LinprobeRecipe
 
-Classifier = VitClassifier | DenseNetClassifier
-
-CNNS: dict[str, type[DenseNetClassifier]] = {
-    "densenet121": DenseNetClassifier,
-}
+CNN_SHAPES: Mapping[str, DenseNetShape | ResNetShape] = {"densenet121": DENSENET121, "resnet50": RESNET50}
 
 
 def build_classifier(recipe: FinetuneRecipe | LinprobeRecipe, num_findings: int) -> Classifier:
@@ -27,10 +26,13 @@ def build_classifier(recipe: FinetuneRecipe | LinprobeRecipe, num_findings: int)
     Source: facebookresearch/mae, main_finetune.py (`trunc_normal_(head.weight, std=2e-5)`).
     """
     torch.manual_seed(recipe.seed)
-    if recipe.encoder in CNNS:
-        return CNNS[recipe.encoder](num_findings)
+    match CNN_SHAPES.get(recipe.encoder):
+        case DenseNetShape() as shape:
+            return DenseNetClassifier(num_findings, shape)
+        case ResNetShape() as shape:
+            return ResNetClassifier(num_findings, shape)
     if recipe.encoder not in VIT_SHAPES:
-        raise ValueError(f"{recipe.encoder!r} is no encoder; there are {', '.join([*VIT_SHAPES, *CNNS])}")
+        raise ValueError(f"{recipe.encoder!r} is no encoder; there are {', '.join([*VIT_SHAPES, *CNN_SHAPES])}")
     network = vit(
         recipe.encoder,
         num_findings=num_findings,
@@ -44,5 +46,5 @@ def build_classifier(recipe: FinetuneRecipe | LinprobeRecipe, num_findings: int)
 
 def head_of(network: Classifier) -> nn.Linear:
     """The last layer, from features to logits."""
-    name = {VitClassifier: "head", DenseNetClassifier: "classifier"}[type(network)]
+    name = {VitClassifier: "head", DenseNetClassifier: "classifier", ResNetClassifier: "fc"}[type(network)]
     return cast("nn.Linear", network.get_submodule(name))

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from models.nets.checkpoint import initialise_encoder, save
+from models.nets.densenet import DenseNetClassifier
 from tests.training.execution import ENGINE, StopAfter, alone, losses, packed
-from tests.training.tiny import PRETRAIN, lasting, phantoms
+from tests.training.tiny import PRETRAIN, SIDE_PX, lasting, phantoms
 from training.pretrain import pretrain
+from training.recipes.types import InpaintRecipe, MocoRecipe, Optim
 from training.run import Run
 
 
@@ -68,3 +71,54 @@ def test_a_folder_smaller_than_a_batch_is_refused(tmp_path):
     """Before the first step."""
     with pytest.raises(ValueError, match="3 images do not fill one batch of 4"):
         pretrain(PRETRAIN, packed(phantoms(3)), Run(tmp_path), ENGINE, alone())
+
+
+BASELINES = [
+    InpaintRecipe(
+        name="inpaint",
+        optim=Optim(epochs=3, batch=4, base_lr=6e-2, warmup_epochs=1, beta2=0.95),
+        image_size_px=SIDE_PX,
+        packed_size_px=40,
+    ),
+    MocoRecipe(
+        name="moco",
+        optim=Optim(epochs=3, batch=4, base_lr=6e-2, warmup_epochs=1),
+        queue=10,
+        image_size_px=SIDE_PX,
+        packed_size_px=40,
+    ),
+]
+
+
+def test_inpainting_paints_better_with_time(tmp_path):
+    """Phantoms are alike, for a U-Net, too."""
+    longer = replace(BASELINES[0], optim=replace(BASELINES[0].optim, epochs=8))
+    pretrain(longer, packed(phantoms(8)), Run(tmp_path), ENGINE, alone())
+
+    values = losses(tmp_path)
+    assert np.mean(values[-4:]) < 0.8 * np.mean(values[:4])
+
+
+@pytest.mark.parametrize("recipe", BASELINES, ids=lambda recipe: recipe.name)
+class TestBaselines:
+    def test_it_goes_on_after_an_interruption(self, tmp_path, recipe):
+        """Queue, key encoder and running statistics continue bit for bit."""
+        images = packed(phantoms(8))
+        pretrain(recipe, images, Run(tmp_path / "whole"), ENGINE, alone())
+        pretrain(recipe, images, StopAfter(tmp_path / "parts", 3), ENGINE, alone())
+        pretrain(recipe, images, Run(tmp_path / "parts"), ENGINE, alone())
+
+        assert 6 == len(losses(tmp_path / "whole"))
+        assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
+
+    def test_its_encoder_starts_a_classifier(self, tmp_path, recipe):
+        """From the file that `pretrain` writes, by the door that `finetune` uses."""
+        network = pretrain(
+            replace(recipe, optim=replace(recipe.optim, epochs=2)), packed(phantoms(4)), Run(tmp_path), ENGINE, alone()
+        )
+        save(network, tmp_path / "network.safetensors")
+        classifier = DenseNetClassifier(3)
+
+        transfer = initialise_encoder(classifier, tmp_path / "network.safetensors")
+
+        assert ("classifier.weight", "classifier.bias") == tuple(sorted(transfer.fresh, reverse=True))

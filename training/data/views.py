@@ -3,7 +3,11 @@
 Source: Chen et al. 2020, arXiv:2003.04297 (MoCo v2), less what grey images do not have: hue, saturation, greying.
 """
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,25 +19,29 @@ _SIGMA_PX, _BLUR_PROBABILITY = (0.1, 2.0), 0.5
 _RADIUS_PX = 4  # two deviations of the widest blur
 
 
+@dataclass(frozen=True, slots=True)
 class ViewDraw:
-    """Draws of two views an image: `theta`, `contrast` (B, 2, 2), `sigma` (B, 2), and `rank` (B,) to shuffle by."""
+    """Draws of two views an image: `theta`, `contrast` (B, 2, 2), `sigma` (B, 2), and `order` (B,) to shuffle by.
 
-    def __init__(self, scale: tuple[float, float]) -> None:
-        self._scale = scale
+    Attributes:
+        scale: as `training.data.crops.draw_crops`.
+    """
 
-    def __call__(self, rows: object, generator: torch.Generator) -> Batch:
-        """See the class; `rows` (B,) gives the number of images."""
-        batch = len(rows)  # type: ignore[arg-type]
+    scale: tuple[float, float]
+
+    def __call__(self, rows: NDArray[np.int64], generator: torch.Generator) -> Batch:
+        """See the class."""
+        batch = len(rows)
         factors = 1 + (torch.rand(batch, 2, 2, generator=generator) * 2 - 1) * _JITTER
         is_jittered = torch.rand(batch, 2, 1, generator=generator) < _JITTER_PROBABILITY
         low, high = _SIGMA_PX
         sigma = torch.empty(batch, 2).uniform_(low, high, generator=generator)
         is_blurred = torch.rand(batch, 2, generator=generator) < _BLUR_PROBABILITY
         return {
-            "theta": torch.stack([draw_crops(batch, self._scale, generator) for _ in range(2)], dim=1),
+            "theta": torch.stack([draw_crops(batch, self.scale, generator) for _ in range(2)], dim=1),
             "contrast": torch.where(is_jittered, factors, 1.0),
             "sigma": torch.where(is_blurred, sigma, 0.0),
-            "rank": torch.rand(batch, generator=generator),
+            "order": torch.rand(batch, generator=generator),
         }
 
 
