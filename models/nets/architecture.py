@@ -7,14 +7,25 @@ from dataclasses import asdict
 from pydantic import TypeAdapter, ValidationError
 
 from models.errors import CheckpointError
+from models.nets.cnn_mae import InpaintingAutoencoder, InpaintingConfig
 from models.nets.densenet import DenseNetClassifier, DenseNetConfig
 from models.nets.mae import MaeConfig, MaskedAutoencoder
+from models.nets.moco import MocoConfig, MomentumContrast
+from models.nets.resnet import ResNetClassifier, ResNetConfig
 from models.nets.vit import VitClassifier, VitConfig
 
-Config = VitConfig | MaeConfig | DenseNetConfig
-Network = VitClassifier | MaskedAutoencoder | DenseNetClassifier
+Config = VitConfig | DenseNetConfig | ResNetConfig | MaeConfig | InpaintingConfig | MocoConfig
+Classifier = VitClassifier | DenseNetClassifier | ResNetClassifier
+Network = Classifier | MaskedAutoencoder | InpaintingAutoencoder | MomentumContrast
 
-_KINDS: Mapping[str, type[Config]] = {"vit": VitConfig, "mae": MaeConfig, "densenet": DenseNetConfig}
+_KINDS: Mapping[str, type[Config]] = {
+    "vit": VitConfig,
+    "densenet": DenseNetConfig,
+    "resnet": ResNetConfig,
+    "mae": MaeConfig,
+    "inpainting": InpaintingConfig,
+    "moco": MocoConfig,
+}
 
 
 def build(config: Config) -> Network:
@@ -24,10 +35,16 @@ def build(config: Config) -> Network:
             return VitClassifier(
                 shape, num_findings=num_findings, head=head, image_size_px=image_size_px, patch_size_px=patch_size_px
             )
-        case MaeConfig():
-            return MaskedAutoencoder(config)
         case DenseNetConfig(shape, num_findings):
             return DenseNetClassifier(num_findings, shape)
+        case ResNetConfig(shape, num_findings):
+            return ResNetClassifier(num_findings, shape)
+        case MaeConfig():
+            return MaskedAutoencoder(config)
+        case InpaintingConfig():
+            return InpaintingAutoencoder(config)
+        case MocoConfig():
+            return MomentumContrast(config)
 
 
 def to_json(config: Config) -> str:

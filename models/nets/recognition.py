@@ -11,8 +11,9 @@ from torch import Tensor
 
 from models.errors import CheckpointError
 from models.nets.architecture import Config, from_json
-from models.nets.densenet import DenseNetConfig, DenseNetShape
 from models.nets.mae import DECODERS, MaeConfig
+from models.nets.recognition_cnn import infer_cnn
+from models.nets.state_dict import count_parts, shape_of
 from models.nets.vit import VIT_SHAPES, Head, VitConfig, VitShape
 from models.nets.weights import Weights
 
@@ -40,14 +41,7 @@ def infer(weights: Weights, told: Told) -> Config:
     """
     record = None if weights.metadata is None else from_json(weights.metadata)
     told = _reconcile(told, _told_by(weights, record))
-    state = weights.state
-    config: Config
-    if "features.conv0.weight" in state:
-        config = _densenet(state)
-    elif any(name.startswith("decoder_") or name == "mask_token" for name in state):
-        config = _mae(weights, told)
-    else:
-        config = _vit(state, told)
+    config = infer_cnn(weights, record) or _infer_vit(weights, told)
     if record not in (None, config):
         raise CheckpointError(f"the metadata says {record}, the tensors say {config}")
     return config
@@ -72,11 +66,17 @@ def _reconcile(caller: Told, file: Told) -> Told:
     return Told(**values)
 
 
+def _infer_vit(weights: Weights, told: Told) -> Config:
+    if any(name.startswith("decoder_") or name == "mask_token" for name in weights.state):
+        return _mae(weights, told)
+    return _vit(weights.state, told)
+
+
 def _vit(state: Mapping[str, Tensor], told: Told) -> VitConfig:
     if "head.weight" not in state:
         raise CheckpointError("an encoder without decoder and without head is no network; it can only initialise one")
     shape, image_size_px, patch_size_px = _encoder(state, told)
-    num_findings = _shape(state, "head.weight", 2)[0]
+    num_findings = shape_of(state, "head.weight", 2)[0]
     head: Head = "avg" if "fc_norm.weight" in state else "token"
     return VitConfig(shape, num_findings, head, image_size_px, patch_size_px)
 
@@ -86,7 +86,7 @@ def _mae(weights: Weights, told: Told) -> MaeConfig:
     encoder, image_size_px, patch_size_px = _encoder(state, told)
     # A pickle comes from official code, whose decoders have 16 heads all; ours are safetensors and say what they are.
     known = [DECODERS[name] for name in _RELEASED_DECODERS] if weights.is_pickle else DECODERS.values()
-    width, depth = _shape(state, "decoder_embed.weight", 2)[0], _num_numbered(state, "decoder_blocks")
+    width, depth = shape_of(state, "decoder_embed.weight", 2)[0], count_parts(state, "decoder_blocks.")
     decoder = _with_heads(width, depth, told.decoder_heads, known, "decoder_heads")
     if told.norm_pix_loss is None:
         raise CheckpointError(
@@ -98,12 +98,12 @@ def _mae(weights: Weights, told: Told) -> MaeConfig:
 
 def _encoder(state: Mapping[str, Tensor], told: Told) -> tuple[VitShape, int, int]:
     """Shape, image size and patch size in pixels."""
-    width, _, patch_size_px, _ = _shape(state, "patch_embed.proj.weight", 4)
-    num_patches = _shape(state, "pos_embed", 3)[1] - 1
+    width, _, patch_size_px, _ = shape_of(state, "patch_embed.proj.weight", 4)
+    num_patches = shape_of(state, "pos_embed", 3)[1] - 1
     grid = round(max(num_patches, 0) ** 0.5)
     if grid < 1 or grid**2 != num_patches:
         raise CheckpointError(f"pos_embed: {num_patches} patches form no square grid beside a class token")
-    shape = _with_heads(width, _num_numbered(state, "blocks"), told.heads, VIT_SHAPES.values(), "heads")
+    shape = _with_heads(width, count_parts(state, "blocks."), told.heads, VIT_SHAPES.values(), "heads")
     return shape, grid * patch_size_px, patch_size_px
 
 
@@ -118,30 +118,4 @@ def _with_heads(width: int, depth: int, told: int | None, known: Iterable[VitSha
     shape = candidates.pop() if told is None else VitShape(width, depth, told)
     if shape.heads < 1 or width % shape.heads:
         raise CheckpointError(f"{argument}={shape.heads} does not divide a width of {width}")
-    return shape
-
-
-def _densenet(state: Mapping[str, Tensor]) -> DenseNetConfig:
-    first, second, third, fourth = (_num_layers(state, block) for block in range(1, 5))
-    growth = _shape(state, "features.denseblock1.denselayer1.conv2.weight", 4)[0]
-    stem = _shape(state, "features.conv0.weight", 4)[0]
-    num_findings = _shape(state, "classifier.weight", 2)[0]
-    return DenseNetConfig(DenseNetShape(growth, (first, second, third, fourth), stem), num_findings)
-
-
-def _num_layers(state: Mapping[str, Tensor], block: int) -> int:
-    prefix = f"features.denseblock{block}."
-    return len({name.split(".")[2] for name in state if name.startswith(prefix)})
-
-
-def _num_numbered(state: Mapping[str, Tensor], prefix: str) -> int:
-    return len({name.split(".")[1] for name in state if name.startswith(f"{prefix}.")})
-
-
-def _shape(state: Mapping[str, Tensor], name: str, ndim: int) -> tuple[int, ...]:
-    if name not in state:
-        raise CheckpointError(f"{name} is missing")
-    shape = tuple(state[name].shape)
-    if len(shape) != ndim:
-        raise CheckpointError(f"{name} has {len(shape)} dimensions, not {ndim}")
     return shape

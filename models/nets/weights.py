@@ -91,7 +91,7 @@ def _of_container(content: object, path: Path) -> Weights:
         raise CheckpointError(f"{path.name} holds entries that are no weights: {', '.join(sorted(strangers))}")
     arguments = content.get("args") if state is not content else None
     return Weights(
-        state=_with_new_densenet_names(state),
+        state=_as_written_today(state),
         arguments=vars(arguments) if isinstance(arguments, Namespace) else {},
         is_pickle=True,
     )
@@ -104,14 +104,16 @@ def _read_safetensors(path: Path) -> Weights:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 it is no mapping
     except SafetensorError as error:
         raise CheckpointError(f"{path.name} is no complete safetensors file: {error}") from error
-    return Weights(state=_with_new_densenet_names(state), metadata=metadata)
+    return Weights(state=_as_written_today(state), metadata=metadata)
 
 
-def _with_new_densenet_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names as torchvision has them since 0.3: `norm1` for `norm.1`; the counters of batches came at the same time."""
+def _as_written_today(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Torchvision's names since 0.3, `norm1` for `norm.1`; batch norms' counters, which PyTorch has since 0.4.1.
+
+    The counters of a file that has none are nought, as PyTorch itself reads such files.
+    """
     renamed = {_OLD_DENSENET.sub(r"\1\2", name): value for name, value in state.items()}
-    if renamed.keys() != state.keys():
+    if not any(name.endswith(".num_batches_tracked") for name in renamed):
         norms = [name.removesuffix("running_mean") for name in renamed if name.endswith(".running_mean")]
-        for norm in norms:
-            renamed.setdefault(norm + "num_batches_tracked", torch.tensor(0))
+        renamed |= {f"{norm}num_batches_tracked": torch.tensor(0) for norm in norms}
     return renamed
