@@ -9,7 +9,7 @@ from training.commands import twin as twin_command
 from training.commands import verify_data
 
 
-def run(command, *arguments: str) -> bool:
+def run(command, *arguments: str):
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     return command.run(parser.parse_args(arguments))
