@@ -6,9 +6,6 @@ from pathlib import Path
 from training.data.catalogue import NAMES
 from training.data.twins import write_twin
 
-NAME = "twin"
-HELP = "a small synthetic data set with the files and folders of a public one"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of which data set, where, how large."""

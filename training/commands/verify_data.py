@@ -7,9 +7,6 @@ from training.data.catalogue import NAMES, find_roots, open_dataset
 from training.data.report_text import as_text
 from training.data.verify import verify
 
-NAME = "verify-data"
-HELP = "count a data set, look at each of its files, and say what is wrong"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which data set, where it lies, and how closely to look."""
