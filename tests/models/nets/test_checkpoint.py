@@ -7,19 +7,24 @@ from argparse import Namespace
 import pytest
 import torch
 from safetensors.torch import save_file
+from torchvision.models import resnet18
 
 from models.errors import CheckpointError
 from models.nets.architecture import to_json
 from models.nets.checkpoint import load, save
+from models.nets.cnn_mae import InpaintingAutoencoder, InpaintingConfig
 from models.nets.densenet import DenseNetClassifier, DenseNetConfig, DenseNetShape
 from models.nets.mae import DECODERS, MaeConfig, MaskedAutoencoder, mae
+from models.nets.moco import MocoConfig, MomentumContrast
 from models.nets.recognition import Told, infer
+from models.nets.resnet import ResNetClassifier, ResNetConfig, ResNetShape
 from models.nets.vit import VIT_SHAPES, VitClassifier, VitConfig, VitShape, vit
 from models.nets.weights import Weights, write_weights
 from tests import goldens
 
 HEADS = {"heads": 3, "decoder_heads": 4}
 SMALL_DENSENET = DenseNetShape(4, (1, 2, 1, 2), 8)
+SMALL_RESNET = ResNetShape((1, 2, 1, 1), 4)
 
 
 def _same(expected, actual):
@@ -99,6 +104,38 @@ class TestOfficial:
         assert DenseNetConfig(SMALL_DENSENET, 7) == opened.config
         assert torch.equal(network(images), opened(images))
 
+    @pytest.mark.parametrize("has_counters", [True, False])
+    def test_torchvision_s_resnet_opens(self, has_counters, write):
+        """Also as published before PyTorch 0.4.1, without counters of batches."""
+        network = ResNetClassifier(7, SMALL_RESNET).eval()
+        state = {
+            name: value
+            for name, value in network.state_dict().items()
+            if has_counters or not name.endswith("num_batches_tracked")
+        }
+
+        opened = load(write(state))
+
+        assert ResNetConfig(SMALL_RESNET, 7) == opened.config
+        assert _same(network.state_dict(), opened.state_dict())
+
+    @pytest.mark.parametrize(("arguments", "side_px"), [({"input_size": 448}, 448), ({}, 224)])
+    def test_a_container_of_the_convolutional_autoencoder_opens(self, arguments, side_px, write):
+        """As medical_mae's `main_pretrain_multi_datasets_xray_cnn.py` saves it; its loss is over all pixels."""
+        network = InpaintingAutoencoder(InpaintingConfig())
+        content = {
+            "model": network.state_dict(),
+            "optimizer": {"state": {}, "param_groups": [{"lr": 1.5e-4}]},
+            "epoch": 799,
+            "scaler": {"scale": 65536.0},
+            "args": Namespace(model="densenet121", mask_ratio=0.75, **arguments),
+        }
+
+        opened = load(write(content))
+
+        assert InpaintingConfig(side_px, 16, "all") == opened.config
+        assert _same(network.state_dict(), opened.state_dict())
+
 
 OWN = {
     "vit": lambda: VitClassifier(VitShape(24, 1, 2), num_findings=3, head="avg", image_size_px=48),
@@ -107,6 +144,10 @@ OWN = {
     ),
     "mae": lambda: goldens.autoencoder(norm_pix_loss=True),
     "densenet": lambda: DenseNetClassifier(3, SMALL_DENSENET),
+    "resnet": lambda: ResNetClassifier(3, SMALL_RESNET),
+    "inpainting": lambda: InpaintingAutoencoder(InpaintingConfig(64, 32, "hidden")),
+    "moco of a densenet": lambda: MomentumContrast(MocoConfig(SMALL_DENSENET, 8, 12, 0.5, 0.1)),
+    "moco of a resnet": lambda: MomentumContrast(MocoConfig(SMALL_RESNET, 8, 12)),
 }
 
 
@@ -138,10 +179,18 @@ class TestOwn:
         with pytest.raises(CheckpointError, match=f"{next(iter(told))} is .* by the file itself"):
             load(tmp_path / "own.safetensors", **told)
 
-    def test_metadata_of_another_network_is_refused(self, tmp_path):
+    @pytest.mark.parametrize(
+        ("stated", "state"),
+        [
+            (MaeConfig(goldens.ENCODER, goldens.DECODER, image_size_px=128), lambda: goldens.tensors("mae_rand")),
+            (MocoConfig(SMALL_DENSENET, 8, 16), lambda: OWN["moco of a densenet"]().state_dict()),
+            (MocoConfig(SMALL_RESNET, 8, 12), lambda: OWN["moco of a densenet"]().state_dict()),
+            (InpaintingConfig(), lambda: OWN["resnet"]().state_dict()),
+        ],
+    )
+    def test_metadata_of_another_network_is_refused(self, stated, state, tmp_path):
         """A file that was put together by hand."""
-        metadata = to_json(MaeConfig(goldens.ENCODER, goldens.DECODER, image_size_px=128))
-        write_weights(tmp_path / "own.safetensors", goldens.tensors("mae_rand"), metadata)
+        write_weights(tmp_path / "own.safetensors", state(), to_json(stated))
 
         with pytest.raises(CheckpointError, match=r"the metadata says .* the tensors say"):
             load(tmp_path / "own.safetensors")
@@ -154,6 +203,7 @@ class TestOwn:
             "{}",
             json.dumps({"kind": "transformer", "config": {}}),
             json.dumps({"kind": "vit", "config": {"head": "map"}}),
+            json.dumps({"kind": "inpainting", "config": {"image_size_px": 100}}),
         ],
     )
     def test_metadata_that_states_no_architecture_is_refused(self, metadata, tmp_path):
@@ -200,6 +250,10 @@ class TestNamedArchitectures:
     def test_densenet121(self):
         """Told by its layers."""
         assert DenseNetClassifier(14).config == infer(Weights(_state(lambda: DenseNetClassifier(14))), Told())
+
+    def test_resnet50(self):
+        """Told by its stages."""
+        assert ResNetClassifier(14).config == infer(Weights(_state(lambda: ResNetClassifier(14))), Told())
 
     def test_a_depth_that_is_not_the_named_one_is_asked_for(self):
         """A ViT-S cut after six blocks is no ViT-S."""
@@ -313,7 +367,25 @@ class TestRefusals:
         with pytest.raises(CheckpointError):
             load(write(state))
 
-    def test_a_densenet_without_its_layers_is_refused(self, write):
+    @pytest.mark.parametrize(
+        ("stem", "complaint"),
+        [
+            ({"features.conv0.weight": torch.ones(8, 3, 7, 7)}, "missing"),
+            ({"layer1.0.conv1.weight": torch.ones(4, 64, 1, 1)}, "no blocks"),
+            ({"model.encoder.features.conv0.weight": torch.ones(64, 3, 7, 7)}, "missing: model.decoder"),
+        ],
+    )
+    def test_a_convolutional_network_without_its_layers_is_refused(self, stem, complaint, write):
         """Its first convolution alone is no network."""
-        with pytest.raises(CheckpointError, match="missing"):
-            load(write({"features.conv0.weight": torch.ones(8, 3, 7, 7)}))
+        with pytest.raises(CheckpointError, match=complaint):
+            load(write(stem))
+
+    def test_a_resnet_of_basic_blocks_is_refused(self, write):
+        """ResNet-18 has the same names up to its third convolutions."""
+        with pytest.raises(CheckpointError, match=r"layer1\.0\.conv3\.weight"):
+            load(write(resnet18(num_classes=2).state_dict()))
+
+    def test_momentum_contrast_that_does_not_state_its_constants_is_refused(self, write):
+        """Neither momentum nor temperature leaves a trace in the weights."""
+        with pytest.raises(CheckpointError, match="momentum and temperature are not stated"):
+            load(write(OWN["moco of a resnet"]().state_dict()))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from models.nets.cnn_mae import InpaintingAutoencoder, InpaintingConfig
 from models.nets.densenet import DenseNetClassifier, DenseNetShape
 from models.nets.mae import mae
 from models.nets.vit import vit
@@ -21,6 +22,7 @@ KEYS: dict[str, Callable[[], torch.nn.Module]] = {
     "mae_vit_small_patch16_dec512d2b": lambda: mae("vit_small", "512x2"),
     "mae_vit_base_patch16_dec512d8b": lambda: mae("vit_base", "512x8"),
     "densenet121_nc14": lambda: DenseNetClassifier(14),
+    "mae_cnn_unet_densenet121": lambda: InpaintingAutoencoder(InpaintingConfig()),
 }
 
 

@@ -1,11 +1,16 @@
 """Parameters and multiply-accumulates of table 5, by each convention."""
 
+from functools import cache
+
 import pytest
 import torch
+from torchvision.models import DenseNet121_Weights, ResNet50_Weights
 
+from models.nets.cnn_mae import InpaintingAutoencoder, InpaintingConfig
 from models.nets.cost import measure, num_parameters
 from models.nets.densenet import DenseNetClassifier
 from models.nets.mae import mae
+from models.nets.resnet import ResNetClassifier
 from models.nets.vit import vit
 from tests import goldens
 
@@ -22,6 +27,7 @@ TABLE_5 = {
 }
 
 
+@cache  # counting a network takes a second
 def _cost(name):
     side = int(name.rsplit("_", 1)[1])
     with torch.device("meta"):
@@ -57,18 +63,47 @@ def test_measure__reproduces_table_5_of_the_paper(name):
 
 
 @pytest.mark.parametrize(("mask_ratio", "visible"), [(0.75, 49), (0.90, 19)])
-def test_measure__an_autoencoder_saves_what_is_hidden(mask_ratio, visible):
+@pytest.mark.parametrize("encoder", ["vit_small", "vit_base"])
+@pytest.mark.parametrize("decoder", ["512x2", "512x8"])
+def test_measure__an_autoencoder_saves_what_is_hidden(encoder, decoder, mask_ratio, visible):
     """The official code embeds hidden patches too, and paints the class token; ours does neither."""
-    golden = GOLDEN["mae_vit_small_patch16_dec512d2b"]
+    golden = GOLDEN[f"mae_{encoder}_patch16_dec{decoder.replace('x', 'd')}b"]
     with torch.device("meta"):
-        network = mae("vit_small", "512x2").to("meta")
+        network = mae(encoder, decoder).to("meta")
         cost = measure(network, torch.empty(1, 3, 224, 224), torch.empty(1, 196), mask_ratio)
-    saved = (196 - visible) * 768 * 384 + 512 * 768
+    width = network.config.encoder.width
+    saved = (196 - visible) * 768 * width + 512 * 768
 
     assert golden["params_total"] == num_parameters(network)
     official = golden[f"train_forward_r{mask_ratio}"]
     assert official["linear_conv_GMACs"] == pytest.approx((cost.linear_macs + saved) / 1e9, abs=ROUNDING)
     assert official["incl_attention_matmuls_GMACs"] == pytest.approx((cost.true_macs + saved) / 1e9, abs=ROUNDING)
+
+
+def test_measure__agrees_with_the_official_inpainting_network():
+    """13.61 M parameters, of which the encoder that is fine-tuned has 6.95 M."""
+    golden = GOLDEN["mae_cnn_unet_densenet121_224"]
+    with torch.device("meta"):
+        network = InpaintingAutoencoder(InpaintingConfig()).eval()
+        cost = measure(network, torch.empty(1, 3, 224, 224), torch.empty(1, 196), 0.75)
+
+    assert golden["params_total"] == cost.num_parameters
+    assert (13.61, 6.95) == (round(cost.num_parameters / 1e6, 2), round(num_parameters(network.model.encoder) / 1e6, 2))
+    assert golden["linear_conv_GMACs"] == pytest.approx(cost.linear_macs / 1e9, abs=ROUNDING)
+    assert golden["ptflops_style_GMACs"] == pytest.approx(cost.ptflops_macs / 1e9, abs=ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("network", "weights"), [(ResNetClassifier, ResNet50_Weights), (DenseNetClassifier, DenseNet121_Weights)]
+)
+def test_measure__agrees_with_what_torchvision_says_of_its_weights(network, weights):
+    """A thousand classes at 224 px; GMACs of products and convolutions, to three decimals."""
+    said = weights.IMAGENET1K_V1.meta
+    with torch.device("meta"):
+        cost = measure(network(1000).eval(), torch.empty(1, 3, 224, 224))
+
+    assert said["num_params"] == cost.num_parameters
+    assert said["_ops"] == round(cost.linear_macs / 1e9, 3)
 
 
 def test_measure__takes_its_hooks_off_again():

@@ -84,6 +84,20 @@ class TestFormats:
             "conv.1.x",
         } == set(read_weights(tmp_path / "old.pth").state)
 
+    @pytest.mark.parametrize("counted", [True, False])
+    def test_counters_of_batches_are_nought_where_a_file_has_none(self, counted, tmp_path):
+        """As files had none before PyTorch 0.4.1; a file that has some and lacks others is left as it is."""
+        state = {f"{norm}.running_mean": torch.ones(2) for norm in ("bn1", "layer1.0.bn1")}
+        if counted:
+            state["bn1.num_batches_tracked"] = torch.tensor(7)
+        torch.save(state, tmp_path / "file.pth")
+        read = read_weights(tmp_path / "file.pth").state
+
+        added = (
+            {} if counted else {name.replace("running_mean", "num_batches_tracked"): torch.tensor(0) for name in state}
+        )
+        assert _same(state | added, read)
+
 
 class Command:
     """Unpickled without care, it runs a shell command that leaves a file behind."""
