@@ -3,6 +3,7 @@
 import json
 import re
 from argparse import Namespace
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from safetensors.torch import save_file
 from torchvision.models import resnet18
 
 from models.errors import CheckpointError
-from models.nets.architecture import to_json
+from models.nets.architecture import Network, to_json
 from models.nets.checkpoint import load, save
 from models.nets.cnn_mae import InpaintingAutoencoder, InpaintingConfig
 from models.nets.densenet import DenseNetClassifier, DenseNetConfig, DenseNetShape
@@ -137,7 +138,7 @@ class TestOfficial:
         assert _same(network.state_dict(), opened.state_dict())
 
 
-OWN = {
+OWN: dict[str, Callable[[], Network]] = {
     "vit": lambda: VitClassifier(VitShape(24, 1, 2), num_findings=3, head="avg", image_size_px=48),
     "vit of another patch size": lambda: VitClassifier(
         VitShape(24, 2, 4), num_findings=3, image_size_px=32, patch_size_px=8

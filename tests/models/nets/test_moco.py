@@ -260,7 +260,7 @@ class _Processes:
 
 def test_several_processes__share_a_queue_and_shuffle_their_company():
     """Each computes keys of images that both brought, and both queues get all keys in the order of images."""
-    processes, networks, losses = _Processes(), [_moco(), _moco()], [None, None]
+    processes, networks, losses = _Processes(), [_moco(), _moco()], {}
     views = [_views(1), _views(2)]
     permutation = torch.tensor([5, 0, 3, 6, 1, 7, 2, 4])
 
