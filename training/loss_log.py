@@ -44,7 +44,8 @@ class LossLog:
         elapsed_s, lines = time.perf_counter() - self._began, []
         for (step, rate, _), loss in zip(self._pending, values.tolist(), strict=True):  # type: ignore[union-attr]
             if not math.isfinite(loss):
-                raise FloatingPointError(f"loss {loss} at step {step}, images {self._plan.rows(step).tolist()}")
+                images = self._run.report_images(self._plan.rows(step).tolist())
+                raise FloatingPointError(f"loss {loss} at step {step} on {images}")
             lines.append({"step": step + 1, "epoch": (step + 1) / self._plan.steps_per_epoch, "loss": loss, "lr": rate})
         lines[-1]["images_per_s"] = len(lines) * self._plan.batch / elapsed_s
         lines[-1]["data_wait"] = self.waited_s / elapsed_s

@@ -17,7 +17,8 @@ from torch.utils.tensorboard import SummaryWriter
 from training.data.dataset import Row
 from training.recipes.types import Recipe
 
-CHECKPOINT, LOG, DESCRIPTION = "checkpoint.pt", "log.jsonl", "run.json"
+CHECKPOINT, LOG, DESCRIPTION, IMAGES = "checkpoint.pt", "log.jsonl", "run.json", "images.json"
+_NAMED = 5  # images that a message names
 
 
 class Run:
@@ -42,6 +43,7 @@ class Run:
         self._is_writer = is_writer
         self._has_board = has_board
         self._board: SummaryWriter | None = None
+        self._files: list[str] = []
         self._saved_at = time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -90,11 +92,27 @@ class Run:
         return state
 
     def describe(self, recipe: Recipe, rows: Sequence[Row]) -> None:
-        """Write `run.json`: the recipe as run, overrides included, and what it was run on."""
+        """Write `run.json`: the recipe as run, overrides included, and what it was run on.
+
+        Raises:
+            ValueError: there is a checkpoint, and it was made by another recipe or on other images.
+        """
         sources = dict(sorted(Counter(row.source or "unnamed" for row in rows).items()))
-        description = {"recipe": asdict(recipe), "num_images": len(rows), "sources": sources}
+        content = {"recipe": asdict(recipe), "num_images": len(rows), "sources": sources}
+        description = json.loads(json.dumps(content, default=str))
+        if (self.folder / CHECKPOINT).exists() and (changed := _differences(self.description(), description)):
+            raise ValueError(f"{self.folder} cannot go on, it was begun otherwise: {'; '.join(changed)}")
+        self._files = [str(row.file) for row in rows]
         if self._is_writer:
-            (self.folder / DESCRIPTION).write_text(json.dumps(description, indent=2, default=str) + "\n")
+            (self.folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
+
+    def report_images(self, rows: Sequence[int]) -> str:
+        """Which images these are, in words; all of them go into `images.json`."""
+        names = [self._files[row] if self._files else f"row {row}" for row in rows]
+        if self._is_writer:
+            (self.folder / IMAGES).write_text(json.dumps(names, indent=2) + "\n")
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        return f"{', '.join(names[:_NAMED])}{more}, listed in {self.folder / IMAGES}"
 
     def description(self) -> dict[str, Any]:
         """What `describe` wrote.
@@ -133,3 +151,15 @@ def _step_of(line: str) -> int:
         return int(json.loads(line)["step"])
     except json.JSONDecodeError:
         return 2**63
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:
+    """Values that are not what they were, by their path."""
+    found = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new, f"{path}{name}.")
+        elif old != new:
+            found.append(f"{path}{name} was {old}, is {new}")
+    return found

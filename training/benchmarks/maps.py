@@ -1,13 +1,6 @@
 """What the maps cost: forward with all maps against the plain forward, and against pytorch-grad-cam, in one run."""
 
-import json
-import os
-import platform
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,41 +15,18 @@ from models.labels import CHESTXRAY14
 from models.nets.vit import VitClassifier, vit
 from models.runtime.session import Session, open_session
 from training import parity
+from training.benchmarks.ratio import Goal, Row, compare
 from training.data.crops import normalise
 from training.gradcam import gradcam_maps
 from training.graphs import ClassifierGraph
 from training.onnx_file import to_onnx
 
-GOALS: Mapping[str, tuple[float, str]] = {
-    "maps / plain, class token": (1.05, "at most"),
-    "maps / plain with last-block shortcut, class token": (1.05, "at most"),
-    "maps / plain, average pool": (1.7, "at most"),
-    "pytorch-grad-cam / maps": (30.0, "at least"),
+GOALS: Mapping[str, Goal] = {
+    "maps / plain, class token": Goal(at_most=1.05),
+    "maps / plain with last-block shortcut, class token": Goal(at_most=1.05),
+    "maps / plain, average pool": Goal(at_most=1.7),
+    "pytorch-grad-cam / maps": Goal(at_least=30.0),
 }
-_REPEATS = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One ratio: median over pairs measured in turn.
-
-    Attributes:
-        name: what is divided by what.
-        batch: images a call.
-        numerator_ms: median of the first.
-        denominator_ms: median of the second.
-        ratio: median of the pairwise ratios.
-        goal: bound with its direction, as text.
-        is_met: whether the ratio keeps it.
-    """
-
-    name: str
-    batch: int
-    numerator_ms: float
-    denominator_ms: float
-    ratio: float
-    goal: str
-    is_met: bool
 
 
 class _Plain(nn.Module):
@@ -92,8 +62,8 @@ class _Shortcut(_Plain):
         return logits
 
 
-def run(path: Path) -> bool:
-    """Measure, print a table, write `path`; False where a goal is missed.
+def measure() -> list[Row]:
+    """ViT-S/16 at 224 px, 14 findings, random weights.
 
     Raises:
         training.parity.ParityError: two ways to the same numbers disagree; nothing is timed then.
@@ -116,28 +86,17 @@ def run(path: Path) -> bool:
         for name, rival in rivals.items():
             _require_logits(maps, rival, images[:2])
             for batch in (1, 8):
-                rows.append(_compare(name, batch, _calls(maps, images[:batch]), _calls(rival, images[:batch])))
+                rows.append(
+                    compare(name, batch, _calls(maps, images[:batch]), _calls(rival, images[:batch]), goal=GOALS[name])
+                )
                 bar.update()
         pixels = normalise(torch.from_numpy(images[:1]))
         slow = lambda network=network, pixels=pixels: gradcam_maps(network, pixels)  # noqa: E731
-        rows.append(_compare("pytorch-grad-cam / maps", 1, slow, _calls(maps, images[:1]), repeats=3))
+        name = "pytorch-grad-cam / maps"
+        rows.append(compare(name, 1, slow, _calls(maps, images[:1]), goal=GOALS[name], repeats=3))
         bar.update()
     bar.close()
-    machine = {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "onnxruntime": metadata.version("onnxruntime"),
-        "torch": torch.__version__,
-        "network": "ViT-S/16, 224 px, 14 findings, random weights",
-    }
-    _print(machine, rows)
-    path.write_text(report(machine, rows))
-    return all(row.is_met for row in rows)
-
-
-def report(machine: Mapping[str, object], rows: list[Row]) -> str:
-    """The text of `bench.json`."""
-    return json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}, indent=2) + "\n"
+    return rows
 
 
 def _spread(network: VitClassifier) -> VitClassifier:
@@ -178,40 +137,3 @@ def _require_logits(one: Session, other: Session, images: NDArray[np.uint8]) -> 
     (ours,), (theirs,) = (session.run({"image": images}, ["logits"]) for session in (one, other))
     if not np.allclose(ours, theirs, rtol=0, atol=parity.LOGIT_TOLERANCE * max(1.0, float(np.abs(ours).max()))):
         raise parity.ParityError("the two graphs give different logits")
-
-
-def _compare(
-    name: str, batch: int, first: Callable[[], object], second: Callable[[], object], *, repeats: int = _REPEATS
-) -> Row:
-    """Time two calls in turn, so that a drift of the machine meets both."""
-    times = []
-    for _ in range(repeats + 1):
-        pair = []
-        for call in (first, second):
-            begin = time.perf_counter()
-            call()
-            pair.append(time.perf_counter() - begin)
-        times.append(pair)
-    pairs = np.array(times[1:])  # the first pair warms up
-    ratio = float(np.median(pairs[:, 0] / pairs[:, 1]))
-    bound, direction = GOALS[name]
-    is_met = ratio <= bound if direction == "at most" else ratio >= bound
-    medians = np.median(pairs, axis=0) * 1000
-    return Row(name, batch, float(medians[0]), float(medians[1]), ratio, f"{direction} {bound:g}", is_met)
-
-
-def _print(machine: Mapping[str, object], rows: list[Row]) -> None:
-    print(", ".join(f"{key}: {value}" for key, value in machine.items()))
-    print(f"{'ratio':>7}  {'goal':<14} {'batch':>5} {'ms':>9} {'ms':>9}  what")
-    for row in rows:
-        verdict = "" if row.is_met else "  MISSED"
-        print(
-            f"{row.ratio:7.2f}  {row.goal:<14} {row.batch:5d} {row.numerator_ms:9.2f} {row.denominator_ms:9.2f}  "
-            f"{row.name}{verdict}"
-        )
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
