@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.bootstrap import Resampling, auroc_draws, interval, mean_draws
+from training.evaluation.bootstrap import FEW_DEFINED_OF_A_MEAN, Resampling, auroc_draws, interval, mean_draws
 from training.evaluation.ranks import Ranking
 
 
@@ -30,7 +30,8 @@ class FindingAuroc:
         positives: images with the finding.
         negatives: images known to be without it.
         value: AUROC, or None where one of the counts is 0.
-        low: lower end of the 95 % bootstrap interval over patients, None where `value` is.
+        low: lower end of the 95 % bootstrap interval over patients; None where `value` is, and where so few patients
+            have the finding, or lack it, that a quarter of the draws lose it.
         high: upper end.
     """
 
@@ -87,7 +88,7 @@ def auroc_report(
     defined = np.array([row.value is not None for row in rows])
     if not defined.any():
         return AurocReport(tuple(rows), None, None, None)
-    ends = interval(mean_draws(draws, defined)) or (None, None)
+    ends = interval(mean_draws(draws, defined), least_defined=FEW_DEFINED_OF_A_MEAN) or (None, None)
     mean = float(np.mean([row.value for row in rows if row.value is not None]))
     return AurocReport(tuple(rows), mean, *ends)
 

@@ -14,6 +14,11 @@ from tqdm import tqdm
 
 from training.evaluation.ranks import Ranking
 
+# Shares of draws that a statistic must be defined in. A finding that one patient alone has is lost in 37 % of them, one
+# that two have in 14 %: spread among positives takes two. A mean over many rare findings is lost whenever one of them
+# is, and its draws are a fair sample all the same.
+FEW_DEFINED, FEW_DEFINED_OF_A_MEAN = 0.75, 0.25
+
 Statistic = Callable[[NDArray[np.floating], NDArray[np.floating]], float | None]
 
 
@@ -117,13 +122,14 @@ def statistic_draws(
     return values
 
 
-def interval(draws: NDArray[np.float64], level: float = 0.95) -> Interval | None:
+def interval(draws: NDArray[np.float64], level: float = 0.95, *, least_defined: float = FEW_DEFINED) -> Interval | None:
     """Percentile interval of (R,) draws; those in which the statistic was undefined do not count.
 
-    None where it never was defined.
+    None where it was defined in fewer than `least_defined` of them: what is left says how the statistic varies among
+    lucky draws, which is less than it varies.
     """
     valid = draws[~np.isnan(draws)]
-    if not len(valid):
+    if not len(valid) or len(valid) < least_defined * len(draws):
         return None
     low, high = np.percentile(valid, [50 * (1 - level), 50 * (1 + level)])
     return Interval(float(low), float(high))

@@ -47,6 +47,21 @@ class OperatingPoint:
         return _share(self.true_negatives, self.false_negatives)
 
 
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Cuts of a model's findings, chosen on other images than they are reported on.
+
+    Attributes:
+        values: (F,), NaN where a finding has none.
+        on_probabilities: whether they cut calibrated probabilities; logits otherwise.
+        origin: where they come from, for people.
+    """
+
+    values: NDArray[np.float64]
+    on_probabilities: bool
+    origin: str
+
+
 def operating_point(labels: NDArray[np.bool_], scores: NDArray[np.floating], threshold: float) -> OperatingPoint:
     """What a threshold does on images that did not choose it."""
     present, called = np.asarray(labels, bool), np.asarray(scores, np.float64) >= threshold

@@ -1,0 +1,87 @@
+"""The model and the data of a command that measures."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import torch
+
+from models.imaging.preprocess import Geometry
+from models.runtime.bundle import MANIFEST_NAME
+from training.data.catalogue import NAMES, open_dataset
+from training.data.dataset import Dataset
+from training.evaluation.bundle_model import BundleModel
+from training.evaluation.network_model import NetworkModel, open_checkpoint
+from training.evaluation.report_json import Json
+from training.recipes.types import Normalisation
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """What every command that measures a model asks for."""
+    parser.add_argument("model", type=Path, metavar="BUNDLE_OR_CHECKPOINT", help="folder of a bundle, or a checkpoint")
+    parser.add_argument("--data", type=Path, required=True, help="manifest CSV, or the root of --dataset")
+    parser.add_argument("--dataset", choices=NAMES, default="manifest", help="how --data is read")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there, unrounded")
+    parser.add_argument("--resamples", type=_positive, default=1000, metavar="N", help="bootstrap draws of patients")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="packed images")
+    group = parser.add_argument_group("checkpoints", "a bundle says these itself; so does a run.json beside the file")
+    group.add_argument("--geometry", choices=[*Geometry], help="how a picture is laid on the square")
+    group.add_argument("--normalisation", choices=get_args(Normalisation), help="mean and deviation")
+    group.add_argument("--heads", type=int, metavar="N", help="attention heads, where the file does not tell them")
+    group.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is measured, for a heading.
+
+    Attributes:
+        model: opened.
+        title: name and hash.
+    """
+
+    model: BundleModel | NetworkModel
+    title: str
+
+    def as_json(self) -> dict[str, Json]:
+        """Name and hash, for the report."""
+        return {"name": self.model.name, "sha256": self.model.sha256}
+
+
+def data_of(options: argparse.Namespace) -> Dataset:
+    """The data set of the command line."""
+    return open_dataset(options.dataset, options.data)
+
+
+def open_model(path: Path, options: argparse.Namespace, dataset: Dataset) -> Subject:
+    """A bundle or a checkpoint.
+
+    Raises:
+        models.errors.ThorascopeError: it is a damaged one, or a file of another kind.
+        ValueError: a folder that is no bundle, or a network with another number of outputs than there are findings.
+    """
+    model: BundleModel | NetworkModel
+    if path.is_dir():
+        if not (path / MANIFEST_NAME).is_file():
+            raise ValueError(f"{path} holds no {MANIFEST_NAME}: not the folder of a bundle")
+        model = BundleModel(path)
+    else:
+        model = open_checkpoint(
+            path,
+            dataset.findings,
+            geometry=options.geometry,
+            normalisation=options.normalisation,
+            dataset=dataset.name,
+            device=options.device,
+            heads=options.heads,
+        )
+    return Subject(model, f"{model.name} (sha256 {(model.sha256 or 'unknown')[:12]})")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    return value

@@ -1,0 +1,50 @@
+"""A bundle under evaluation, through the very code that serves it; no torch is involved."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.imaging.preprocess import InputContract
+from models.runtime.bundle import load_bundle
+from models.runtime.classifier import Classifier
+from training.evaluation.operating import Thresholds
+
+
+class BundleModel:
+    """The classifier of a bundle; see `training.evaluation.scores.Model`.
+
+    Args:
+        folder: of the bundle.
+        threads: of ONNX Runtime within an operator; 0 leaves the number to it.
+
+    Raises:
+        models.errors.InvalidBundleError: what `load_bundle` refuses.
+    """
+
+    def __init__(self, folder: Path, *, threads: int = 0) -> None:
+        bundle = load_bundle(folder)
+        self._classifier = Classifier.open(bundle, threads=threads)
+        manifest = bundle.manifest
+        self.name = f"{manifest.name} {manifest.version}"
+        self.sha256: str | None = bundle.sha256
+        self.findings = tuple(finding.name for finding in manifest.findings)
+        self.contract: InputContract = manifest.input.contract
+        cuts = [finding.threshold if finding.trained else np.nan for finding in manifest.findings]
+        origin = f"the bundle ({manifest.thresholds.name})"
+        self.thresholds: Thresholds | None = Thresholds(np.array(cuts), on_probabilities=True, origin=origin)
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(B, S, S) to (B, F); the maps are not computed."""
+        return self._classifier.predict(images[:, None], saliency=False).logits
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        """Calibrated (N, F), NaN where a finding was not trained."""
+        return self._classifier.probabilities(logits)
+
+    def saliency(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(B, S, S) to raw maps (B, F, G, G), out of the graph."""
+        maps = self._classifier.predict(images[:, None], saliency=True).saliency
+        if maps is None:
+            raise RuntimeError("the classifier was asked for maps and gave none")
+        return maps
