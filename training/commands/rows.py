@@ -6,7 +6,7 @@ from pathlib import Path
 from models.labels import CHESTXRAY14
 from training.data.catalogue import find_roots
 from training.data.dataset import Row
-from training.data.manifest import read_manifest
+from training.data.manifest import read_folder
 from training.material import Sources
 
 
@@ -31,5 +31,5 @@ def sources_of(options: argparse.Namespace) -> Sources:
 
 def labelled(options: argparse.Namespace, split: str) -> list[Row]:
     """Rows of a split with all 14 labels (all such rows where the manifest has no splits) that may be used."""
-    rows = [row for row in read_manifest(options.data) if row.split in ("", split)]
+    rows = read_folder(options.data).split(split)
     return [row for row in rows if (row.may_ship or options.any_licence) and row.known == frozenset(CHESTXRAY14)]
