@@ -1,0 +1,77 @@
+"""Packed images: decoded once, seen as one array, and refused by name where a file is no image."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.imaging.phantom import draw
+from models.imaging.preprocess import Geometry, InputContract, prepare
+from training.data.dataset import DataError
+from training.data.packed import PackedImages, pack
+
+CONTRACT = InputContract(32)
+
+
+@pytest.fixture(name="files", scope="module")
+def _files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    for seed in range(3):
+        Image.fromarray(draw(seed, 80, 60)).save(folder / f"{seed}.png")
+    return sorted(folder.iterdir())
+
+
+class TestPack:
+    def test_it_holds_what_serving_would_see(self, files, tmp_path):
+        """Decoded and laid out by the same code."""
+        packed = pack(files, CONTRACT, tmp_path)
+
+        for file, image in zip(files, packed, strict=True):
+            assert np.array_equal(prepare(np.asarray(Image.open(file)), CONTRACT).image, image)
+
+    def test_a_second_call_decodes_nothing(self, files, tmp_path):
+        """The array is reopened, whatever happened to the content of a file of the same size."""
+        first = np.array(pack(files, CONTRACT, tmp_path))
+        (array,) = tmp_path.glob("*.npy")
+        written = array.stat().st_mtime_ns
+
+        assert np.array_equal(first, pack(files, CONTRACT, tmp_path))
+        assert written == array.stat().st_mtime_ns
+
+    @pytest.mark.parametrize("other", [InputContract(40), InputContract(32, Geometry.CENTER_CROP)])
+    def test_another_square_is_another_array(self, files, tmp_path, other):
+        """A stale cache would train on the wrong geometry."""
+        pack(files, CONTRACT, tmp_path)
+        pack(files, other, tmp_path)
+
+        assert 2 == len(list(tmp_path.glob("*.npy")))
+
+    def test_missing_files_are_counted_and_named_before_any_is_decoded(self, files, tmp_path):
+        """One line for all of them."""
+        absent = [tmp_path / f"absent{index}.png" for index in range(7)]
+
+        with pytest.raises(DataError, match=r"7 of 10 images are missing: .*absent0\.png.* and 2 more"):
+            pack([*files, *absent], CONTRACT, tmp_path / "cache")
+
+        assert not (tmp_path / "cache").exists()
+
+    def test_a_file_that_is_no_image_is_named(self, files, tmp_path):
+        """And leaves no array behind that a later call would take for whole."""
+        broken = tmp_path / "broken.png"
+        broken.write_bytes(files[0].read_bytes()[:100])
+
+        with pytest.raises(DataError, match=r"broken\.png: "):
+            pack([*files, broken], CONTRACT, tmp_path / "cache")
+
+        assert [] == [path for path in (tmp_path / "cache").glob("*.npy") if "partial" not in path.name]
+
+
+class TestPackedImages:
+    def test_rows_of_several_arrays_are_one_sequence(self):
+        """In order, whichever rows are asked for, also twice."""
+        arrays = [np.full((length, 2, 2), value, np.uint8) for length, value in ((3, 10), (0, 20), (2, 30))]
+        images = PackedImages.joined(arrays)
+
+        assert 5 == len(images)
+        assert 5 * 4 == images.num_bytes
+        assert [10, 30, 10, 30] == images.take(np.array([0, 4, 2, 4]))[:, 0, 0].tolist()
+        assert [0, 0, 0, 2, 2] == images.part_of.tolist()
