@@ -12,7 +12,7 @@ from models.runtime.bundle import MANIFEST_NAME
 from training.data.catalogue import NAMES, open_dataset
 from training.data.dataset import Dataset
 from training.evaluation.bundle_model import BundleModel
-from training.evaluation.network_model import NetworkModel, open_checkpoint
+from training.evaluation.network_model import NetworkModel, Stated, open_checkpoint
 from training.evaluation.report_json import Json
 from training.recipes.types import Normalisation
 
@@ -27,7 +27,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="packed images")
     group = parser.add_argument_group("checkpoints", "a bundle says these itself; so does a run.json beside the file")
-    group.add_argument("--geometry", choices=[*Geometry], help="how a picture is laid on the square")
+    group.add_argument("--geometry", type=Geometry, choices=[*Geometry], help="how a picture is laid on the square")
     group.add_argument("--normalisation", choices=get_args(Normalisation), help="mean and deviation")
     group.add_argument("--heads", type=int, metavar="N", help="attention heads, where the file does not tell them")
     group.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
@@ -68,15 +68,8 @@ def open_model(path: Path, options: argparse.Namespace, dataset: Dataset) -> Sub
             raise ValueError(f"{path} holds no {MANIFEST_NAME}: not the folder of a bundle")
         model = BundleModel(path)
     else:
-        model = open_checkpoint(
-            path,
-            dataset.findings,
-            geometry=options.geometry,
-            normalisation=options.normalisation,
-            dataset=dataset.name,
-            device=options.device,
-            heads=options.heads,
-        )
+        stated = Stated(options.geometry, options.normalisation, options.heads)
+        model = open_checkpoint(path, dataset, stated, options.device)
     return Subject(model, f"{model.name} (sha256 {(model.sha256 or 'unknown')[:12]})")
 
 

@@ -15,6 +15,7 @@ from models.nets.architecture import Classifier
 from models.nets.checkpoint import load
 from models.nets.vit import VitConfig
 from training.data.crops import normalise_by, statistics_table
+from training.data.dataset import Dataset
 from training.evaluation.operating import Thresholds
 from training.recipes.types import Normalisation
 
@@ -41,6 +42,23 @@ class View:
     def __post_init__(self) -> None:
         if self.normalisation not in get_args(Normalisation):
             raise ValueError(f"{self.normalisation!r} is none of {', '.join(get_args(Normalisation))}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a caller knows of a checkpoint; None where nobody has said.
+
+    Attributes:
+        geometry, normalisation: as in `View`.
+        heads: attention heads of a vision transformer, whose shapes do not tell them.
+    """
+
+    geometry: Geometry | None = None
+    normalisation: Normalisation | None = None
+    heads: int | None = None
+
+
+NOTHING = Stated()
 
 
 class NetworkModel:
@@ -103,24 +121,21 @@ class NetworkModel:
 
 
 def open_checkpoint(
-    path: Path,
-    findings: tuple[str, ...],
-    *,
-    geometry: Geometry | None = None,
-    normalisation: Normalisation | None = None,
-    dataset: str = "manifest",
-    device: torch.device | Literal["cpu", "cuda"] = "cpu",
-    heads: int | None = None,
+    path: Path, dataset: Dataset, stated: Stated = NOTHING, device: torch.device | Literal["cpu", "cuda"] = "cpu"
 ) -> NetworkModel:
     """A classifier from a file.
 
-    What is not given is taken from the `run.json` beside it, and where there is none letterbox and `grey` are.
+    Args:
+        path: what `models.nets.checkpoint.load` opens.
+        dataset: names the outputs.
+        stated: wins over the `run.json` beside the file; where neither says it, letterbox and `grey` are taken.
+        device: where it runs.
 
     Raises:
         models.errors.CheckpointError: what `models.nets.checkpoint.load` refuses.
         ValueError: the file holds no classifier, or one with another number of outputs.
     """
-    network = load(path, heads=heads)
+    network = load(path, heads=stated.heads)
     if not isinstance(network, Classifier):
         raise ValueError(f"{path}: a {type(network).__name__} classifies nothing")  # noqa: TRY004  # as in `commands`
     recipe = _recipe_beside(path)
@@ -128,14 +143,14 @@ def open_checkpoint(
     side_px = config.image_size_px if isinstance(config, VitConfig) else recipe.get("image_size_px", CNN_SIDE_PX)
     view = View(
         int(side_px),
-        Geometry(geometry or recipe.get("geometry", Geometry.LETTERBOX)),
-        normalisation or cast("Normalisation", recipe.get("normalisation", "grey")),
-        dataset,
+        Geometry(stated.geometry or recipe.get("geometry", Geometry.LETTERBOX)),
+        stated.normalisation or cast("Normalisation", recipe.get("normalisation", "grey")),
+        dataset.name,
     )
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     name = f"{path.resolve().parent.name}/{path.name}"
-    return NetworkModel(name, network, findings, view, device=device, sha256=sha256)
+    return NetworkModel(name, network, dataset.findings, view, device=device, sha256=sha256)
 
 
 def _recipe_beside(path: Path) -> dict[str, str]:
