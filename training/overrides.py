@@ -3,7 +3,7 @@
 import ast
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_args, get_type_hints
 
 Recipe = TypeVar("Recipe")
 
@@ -13,7 +13,8 @@ def override(recipe: Recipe, assignment: str) -> Recipe:
 
     Args:
         recipe: a frozen dataclass, perhaps nested.
-        assignment: `path=value`, dots between nested names; the value is a Python literal, or text without quotes.
+        assignment: `path=value`, dots between nested names; the value is a Python literal, or text without quotes;
+            `None` where the recipe allows it.
 
     Raises:
         ValueError: no `=`, an unknown name, or a value of another type than the one it replaces.
@@ -30,6 +31,8 @@ def _replaced(recipe: object, path: list[str], text: str, assignment: str) -> ob
     if name not in known or not is_dataclass(recipe) or isinstance(recipe, type):
         raise ValueError(f"--set {assignment}: no {name!r} here; there are {', '.join(known) or 'no names'}")
     old = getattr(recipe, name)
+    if not rest and text == "None" and type(None) in get_args(get_type_hints(type(recipe))[name]):
+        return replace(recipe, **{name: None})
     value = _replaced(old, rest, text, assignment) if rest else _parsed(text, old, assignment)
     return replace(recipe, **{name: value})
 

@@ -5,9 +5,12 @@ A server process imports once and forks: what it forks is a fresh process, with 
 
 import contextlib
 import multiprocessing
+import os
+import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -16,7 +19,9 @@ import torch
 from training.commands.main import main
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.training.processes", "training.commands.pretrain"])
+_CONTEXT.set_forkserver_preload(
+    ["tests.training.processes", "training.commands.pretrain", "training.commands.finetune"]
+)
 
 
 def _command(arguments: list[str], output: Path, before: Callable[[], None]) -> None:
@@ -41,6 +46,27 @@ def start(arguments: list[str], output: Path, before: Callable[[], None] = _noth
 def run(arguments: list[str], output: Path, before: Callable[[], None] = _nothing) -> int:
     """A command, done; gives its exit status."""
     return finish(start(arguments, output, before))
+
+
+def run_together(world: int, arguments: list[str], output: Path) -> list[int]:
+    """A command in several processes that find each other as those of one `torchrun` do; gives their statuses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    members = [
+        start(arguments, output.with_suffix(f".{rank}.txt"), partial(_join, rank, world, port)) for rank in range(world)
+    ]
+    return [finish(member) for member in members]
+
+
+def _join(rank: int, world: int, port: int) -> None:
+    os.environ.update(  # noqa: TID251  # what torchrun tells its processes
+        {
+            "RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0",
+            "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world),
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "test",
+        }
+    )  # fmt: skip
 
 
 def finish(process: BaseProcess) -> int:

@@ -91,6 +91,28 @@ def test_two_processes_learn_what_one_learns(manifest, whole, tmp_path):
     assert (tmp_path / "network.safetensors").exists()
 
 
+def test_two_processes_choose_the_epoch_that_one_chooses(manifest, tmp_path):
+    """Each scores half of the validation images; the number is that of all of them."""
+    arguments = [
+        "finetune", *SMALL[:5], "--set", "optim.batch=4", "--set", "optim.epochs=3", "--set", "eval_every=1",
+        "--set", "drop_path=0", "--set", "refit_head=None", "--set", "seed=1",
+        "--data", str(manifest), "--cache", str(manifest.parent), "--device", "cpu",
+    ]  # fmt: skip
+    assert 0 == processes.run([*arguments, "--out", str(tmp_path / "one")], tmp_path / "one.txt")
+    assert [0, 0] == processes.run_together(2, [*arguments, "--out", str(tmp_path / "two")], tmp_path / "two.txt")
+
+    assert losses(tmp_path / "one") == pytest.approx(losses(tmp_path / "two"), rel=1e-4)
+    one, two = (validation(tmp_path / name) for name in ("one", "two"))
+    assert 3 == len(one)
+    assert one == pytest.approx(two, abs=0.02)  # a pair of images may change places
+
+
+def validation(folder: Path) -> list[float]:
+    """The numbers that chose the epoch."""
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line["val"] for line in lines if "val" in line]
+
+
 def _no_room() -> None:
     """Files may not grow beyond a megabyte: writing fails as on a full disk, with another word for it."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

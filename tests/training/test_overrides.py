@@ -38,8 +38,14 @@ def test_a_whole_number_is_a_fine_rate():
     assert 1.0 == override(FINETUNE, "drop_path=1").drop_path
 
 
+def test_none_is_a_value_where_the_recipe_allows_it():
+    """The head is then kept as it was trained."""
+    assert override(FINETUNE, "refit_head=None").refit_head is None
+
+
 @pytest.mark.parametrize(
-    "assignment", ["optim.epoch=1", "optim.epochs", "optim.epochs=many", "optim.epochs=1.5", "seed.x=1"]
+    "assignment",
+    ["drop_path=None", "optim.epoch=1", "optim.epochs", "optim.epochs=many", "optim.epochs=1.5", "seed.x=1"],
 )
 def test_what_does_not_fit_is_refused(assignment):
     """A typing error must not train for a day on defaults."""
