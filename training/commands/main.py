@@ -16,7 +16,11 @@ COMMANDS = MappingProxyType(
         "pretrain": "self-supervised pre-training on every training image that may be used",
         "finetune": "a classifier on labelled images",
         "linprobe": "a linear head on a frozen trunk, with LARS",
+        "evaluate": "how well a bundle or a checkpoint tells what is there, with intervals",
+        "localize": "how well Grad-CAM boxes meet radiologists' boxes, with controls",
         "export": "a bundle from a pre-trained and a fine-tuned network",
+        "verify-data": "count a data set, look at each of its files, and say what is wrong",
+        "twin": "a small synthetic data set with the files and folders of a public one",
         "bench": "what docs/performance.md states; writes bench.json",
     }
 )
