@@ -9,6 +9,7 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.nets.lean_decoder import decode_hidden
 from models.nets.masking import Masking, keep_count, mask_from_noise, take_tokens
 from models.nets.patches import patchify
 from models.nets.pos_embed import sincos_2d
@@ -53,8 +54,8 @@ class Reconstruction(NamedTuple):
 class MaskedAutoencoder(nn.Module):
     """MAE on timm blocks; state-dict names are those of facebookresearch/mae and medical_mae.
 
-    Only visible patches are embedded and only wanted patches are predicted; the numbers are those of the reference,
-    which embeds and predicts all and drops the rest.
+    Only visible patches are embedded and only wanted patches are decoded and predicted; the numbers are those of the
+    reference, which embeds, decodes and predicts all and drops the rest.
 
     Source: He et al. 2022, arXiv:2111.06377; 90 % masking and the light decoder after arXiv:2210.12843.
     """
@@ -152,12 +153,19 @@ class MaskedAutoencoder(nn.Module):
         return Reconstruction(loss, pred, masking.mask, masking.ids_restore)
 
     def training_loss(self, images: Tensor, noise: Tensor, mask_ratio: float) -> Tensor:
-        """The loss of `forward`, painting hidden patches only: what a training step needs and no more."""
+        """The loss of `forward`, decoding and painting hidden patches only: what a training step needs and no more."""
         masking = self._mask(noise, mask_ratio)
-        decoded = self.decode(self.encode(images, masking.ids_keep), masking.ids_restore)
-        ids_hidden = masking.ids_restore.argsort(dim=1)[:, masking.ids_keep.shape[1] :]
-        pred = self.decoder_pred(take_tokens(decoded, ids_hidden))
-        return functional.mse_loss(pred, take_tokens(self.target(images), ids_hidden))
+        decoded = self._decode_hidden(self.encode(images, masking.ids_keep), masking)
+        pred = self.decoder_pred(self.decoder_norm(decoded))
+        return functional.mse_loss(pred, take_tokens(self.target(images), masking.ids_hidden))
+
+    def _decode_hidden(self, latents: Tensor, masking: Masking) -> Tensor:
+        """Of `decode`, the hidden patches before the decoder's norm: (B, L - V, Dd)."""
+        positions = self.decoder_pos_embed
+        ids_shown = functional.pad(masking.ids_keep + 1, (1, 0))  # the class token is at place 0
+        shown = self.decoder_embed(latents) + take_tokens(positions.expand(len(latents), -1, -1), ids_shown)
+        unseen = self.mask_token + positions
+        return decode_hidden([*self.decoder_blocks], shown, ids_shown, unseen, masking.ids_hidden + 1)
 
     def _mask(self, noise: Tensor, mask_ratio: float) -> Masking:
         return mask_from_noise(noise, keep_count(self.num_patches, mask_ratio))

@@ -13,11 +13,13 @@ class Masking(NamedTuple):
         ids_keep: (B, V) int64, the visible patches in shuffled order.
         ids_restore: (B, L) int64, position of each patch in the shuffled order (inverse of the shuffle).
         mask: (B, L) float, 1 = hidden, 0 = visible, in image order.
+        ids_hidden: (B, L - V) int64, the other patches in shuffled order.
     """
 
     ids_keep: Tensor
     ids_restore: Tensor
     mask: Tensor
+    ids_hidden: Tensor
 
 
 def keep_count(num_patches: int, mask_ratio: float) -> int:
@@ -46,7 +48,7 @@ def mask_from_noise(noise: Tensor, num_keep: int) -> Masking:
     ids_shuffle = noise.argsort(dim=1, stable=True)
     ids_restore = ids_shuffle.argsort(dim=1)
     mask = (ids_restore >= num_keep).to(noise.dtype if noise.is_floating_point() else torch.float32)
-    return Masking(ids_shuffle[:, :num_keep], ids_restore, mask)
+    return Masking(ids_shuffle[:, :num_keep], ids_restore, mask, ids_shuffle[:, num_keep:])
 
 
 def take_tokens(tokens: Tensor, ids: Tensor) -> Tensor:

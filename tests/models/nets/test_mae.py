@@ -1,10 +1,13 @@
 """The masked autoencoder against the official implementation."""
 
+import copy
+
 import pytest
 import torch
 
-from models.nets.mae import mae
+from models.nets.mae import MaeConfig, MaskedAutoencoder, mae
 from models.nets.masking import keep_count, mask_from_noise
+from models.nets.vit import VitShape
 from tests import goldens
 from tests.goldens import relative_error
 
@@ -64,13 +67,31 @@ def test_backward__gradients_are_the_official_code_s():
     assert {} == {name: error for name, error in errors.items() if not error < BACKWARD_TOLERANCE}
 
 
-@pytest.mark.parametrize("norm_pix_loss", [False, True])
-@CASES
-def test_training_loss__equals_the_loss_of_forward(case, mask_ratio, norm_pix_loss):
-    """Painting hidden patches alone saves time and changes neither value nor gradient."""
-    golden = goldens.tensors("mae_rand_io")
-    whole, lean = (goldens.autoencoder(norm_pix_loss=norm_pix_loss) for _ in range(2))
-    inputs = (golden["imgs"], golden[f"{case}.noise"], mask_ratio)
+class TestTrainingLoss:
+    @pytest.mark.parametrize("norm_pix_loss", [False, True])
+    @CASES
+    def test_it_equals_the_loss_of_forward(self, case, mask_ratio, norm_pix_loss):
+        """Decoding hidden patches alone saves time and changes neither value nor gradient."""
+        golden = goldens.tensors("mae_rand_io")
+        networks = [goldens.autoencoder(norm_pix_loss=norm_pix_loss) for _ in range(2)]
+
+        _assert_lean_is_whole(*networks, golden["imgs"], golden[f"{case}.noise"], mask_ratio)
+
+    @pytest.mark.parametrize("depth", [1, 2, 3])
+    def test_it_does_so_for_decoders_of_any_depth(self, depth):
+        """The first block shares what hidden tokens have in common, the last drops visible ones; one may be both."""
+        generator = torch.Generator().manual_seed(0)
+        torch.manual_seed(0)
+        whole = MaskedAutoencoder(MaeConfig(goldens.ENCODER, VitShape(32, depth, 4), 64))
+        with torch.no_grad():
+            for parameter in whole.parameters():
+                parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
+        images, noise = torch.randn(3, 3, 64, 64, generator=generator), torch.rand(3, 16, generator=generator)
+
+        _assert_lean_is_whole(whole, copy.deepcopy(whole), images, noise, 0.75)
+
+
+def _assert_lean_is_whole(whole, lean, *inputs):
     expected, actual = whole(*inputs).loss, lean.training_loss(*inputs)
 
     assert expected.item() == pytest.approx(actual.item(), rel=FORWARD_TOLERANCE)

@@ -64,6 +64,7 @@ def test_mask_from_noise__ids_restore_undoes_the_shuffle(case):
 
     assert torch.equal(tokens, take_tokens(shuffled, masking.ids_restore))
     assert torch.equal(take_tokens(tokens, masking.ids_keep), shuffled[:, :num_keep])
+    assert torch.equal(take_tokens(tokens, masking.ids_hidden), shuffled[:, num_keep:])
 
 
 @pytest.mark.parametrize("case", ["r75", "r90"])
