@@ -2,15 +2,18 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 
 from models.nets.vit import VitClassifier, VitShape
 from tests import goldens
-from training.benchmarks import official, ratio
+from training.benchmarks import gpu, official, ratio
 from training.benchmarks.ratio import Fact, Goal
+from training.engine import Engine
 from training.objectives import masked_bce
+from training.recipes.types import Optim
 
 # float32, another order of sums.
 TOLERANCE = 1e-5
@@ -82,3 +85,21 @@ class TestOfficialStep:
         assert expected.item() == pytest.approx(
             official.classification_loss(network, images, labels).item(), rel=TOLERANCE
         )
+
+
+def test_the_benchmark_of_the_engine_runs_at_any_size():
+    """On a CPU it proves nothing about speed, only that a GPU's hour is not lost to a typing error."""
+    small = {"image_size_px": 64, "packed_size_px": 72, "encoder": "vit_tiny"}
+    optim = Optim(epochs=2, batch=8, base_lr=1e-3, warmup_epochs=1)
+    size = gpu.Size(
+        pretrain=replace(gpu.PRETRAIN, decoder="128x2h4", optim=optim, **small),
+        finetune=replace(gpu.FINETUNE, optim=optim, **small),
+        num_images=16,
+        official_batches=(4, 4),
+        official_steps=1,
+    )
+
+    facts = gpu.measure(size, Engine())
+
+    assert ["img/s", "", "h", "img/s", "img/s", "", "img/s", "img/s"] == [fact.unit for fact in facts]
+    assert all(fact.value > 0 for fact in facts if fact.unit)

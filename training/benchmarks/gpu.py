@@ -1,13 +1,14 @@
-"""Training on one CUDA device through the real engine: speed, model FLOP use, memory, waiting; beside plain eager fp16.
+"""Training through the real engine: speed, model FLOP use, memory, waiting; beside the official step in eager fp16.
 
-The images are noise and lie on the device, as a data set of this size would.
+Meant for one CUDA device. It runs on a CPU, too, at the small size in which a test keeps it working. The images are
+noise and lie on the device, as a data set of this size would.
 """
 
 import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,121 +32,153 @@ from training.trunks import build_classifier
 
 # Dense bfloat16, as the makers state it; TFLOP/s by what the device's name contains.
 PEAK_TFLOPS: Mapping[str, float] = {"H200": 989.0, "H100": 989.0, "A100": 312.0}
-NUM_IMAGES, PACKED_PX, NUM_FINDINGS = 32_768, 256, 14
+NUM_FINDINGS = 14
 PAPER_IMAGES = 266_340 * 800
 _BACKWARD = 3  # a training step costs three forward passes
-_OFFICIAL_BATCH = {"pretrain": 256, "finetune": 128}  # a GPU's share of the official batches
-_OFFICIAL_STEPS = 20
 
 PRETRAIN = PretrainRecipe(
-    name="pretrain",
+    name="pre-training",
     encoder="vit_small",
     decoder="512x2",
     optim=Optim(epochs=16, batch=2048, base_lr=1.5e-4, warmup_epochs=1, beta2=0.95),
 )
 FINETUNE = FinetuneRecipe(
-    name="finetune",
+    name="fine-tuning",
     encoder="vit_small",
     head="avg",
     optim=Optim(epochs=4, batch=1024, base_lr=2.5e-4, warmup_epochs=1, min_lr=1e-5, layer_decay=0.55),
 )
 
 
-def measure(*, num_images: int = NUM_IMAGES) -> list[Fact]:
-    """Numbers of this machine's first CUDA device; none where there is no such device."""
-    if not torch.cuda.is_available():
-        return []
-    pixels = np.random.Generator(np.random.PCG64(0)).integers(256, size=(num_images, PACKED_PX, PACKED_PX))
-    images, engine = PackedImages.joined([pixels.astype(np.uint8)]), replace(default_engine(), is_resident=True)
-    facts = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        torch.cuda.reset_peak_memory_stats()
-        pretrain(PRETRAIN, images, Run(folder / "pretrain", interval_s=1e9), engine, engine.launch())
-        facts += _facts("ViT-S pre-training, 90 %, decoder 512x2", PRETRAIN, folder / "pretrain", _pretraining_macs())
-        facts.append(Fact("266,340 images x 800 epochs at that speed", _hours(facts[0].value), "h"))
-        labels = np.zeros((num_images, NUM_FINDINGS), np.float32)
-        network = build_classifier(FINETUNE, NUM_FINDINGS)
-        torch.cuda.reset_peak_memory_stats()
-        run = Run(folder / "finetune", interval_s=1e9)
-        finetune(FINETUNE, network, LabelledImages(images, labels), run, engine, engine.launch())
-        facts += _facts("ViT-S fine-tuning, 224 px", FINETUNE, folder / "finetune", _classifier_macs())
-    facts.append(Fact("pre-training, the official step in eager fp16", _official_pretraining(), "img/s"))
-    facts.append(Fact("fine-tuning, the official step in eager fp16", _official_finetuning(), "img/s"))
-    facts += _mask_ratio(images, engine)
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured.
+
+    Attributes:
+        pretrain: recipe of pre-training, whose images a second are the first fact.
+        finetune: recipe of fine-tuning.
+        num_images: on the device.
+        official_batches: of the official steps, pre-training and fine-tuning; a GPU's share of the official batches.
+        official_steps: timed, after as many that warm up.
+    """
+
+    pretrain: PretrainRecipe = PRETRAIN
+    finetune: FinetuneRecipe = FINETUNE
+    num_images: int = 32_768
+    official_batches: tuple[int, int] = (256, 128)
+    official_steps: int = 20
+
+
+def measure(size: Size, engine: Engine) -> list[Fact]:
+    """Numbers of the engine's device, over the second half of each run, when compilation is over."""
+    engine = replace(engine, is_resident=True)
+    side = size.pretrain.packed_size_px
+    pixels = np.random.Generator(np.random.PCG64(0)).integers(256, size=(size.num_images, side, side), dtype=np.uint8)
+    images = PackedImages.joined([pixels])
+    facts = _pretraining(size.pretrain, images, engine)
+    facts.append(Fact("266,340 images x 800 epochs at that speed", PAPER_IMAGES / facts[0].value / 3600, "h"))
+    facts += _pretraining(replace(size.pretrain, mask_ratio=0.75), images, engine)[:1]
+    facts += _finetuning(size.finetune, images, engine)
+    for what, official_step in (("pre-training", _official_pretraining), ("fine-tuning", _official_finetuning)):
+        speed = official_step(size, torch.device(engine.device))
+        facts.append(Fact(f"{what}, the official step in eager fp16", speed, "img/s"))
     return facts
 
 
+def measure_cuda() -> list[Fact]:
+    """Full size on the first CUDA device; nothing where there is none."""
+    return measure(Size(), default_engine()) if torch.cuda.is_available() else []
+
+
+def _pretraining(recipe: PretrainRecipe, images: PackedImages, engine: Engine) -> list[Fact]:
+    with tempfile.TemporaryDirectory() as folder:
+        _reset_memory()
+        pretrain(recipe, images, Run(Path(folder), interval_s=1e9), engine, engine.launch())
+        with torch.device("meta"):
+            network = mae(recipe.encoder, recipe.decoder, image_size_px=recipe.image_size_px)
+            noise = torch.zeros(1, network.num_patches)
+            macs = cost_of(network, _one_image(recipe), noise, recipe.mask_ratio).true_macs
+        what = f"{recipe.encoder} pre-training, {recipe.mask_ratio:.0%} hidden, decoder {recipe.decoder}"
+        return _facts(what, recipe, Path(folder), macs)
+
+
+def _finetuning(recipe: FinetuneRecipe, images: PackedImages, engine: Engine) -> list[Fact]:
+    labels = np.zeros((len(images), NUM_FINDINGS), np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        _reset_memory()
+        run, network = Run(Path(folder), interval_s=1e9), build_classifier(recipe, NUM_FINDINGS)
+        finetune(recipe, network, LabelledImages(images, labels), run, engine, engine.launch())
+        with torch.device("meta"):
+            plain = vit(recipe.encoder, num_findings=NUM_FINDINGS, head="avg", image_size_px=recipe.image_size_px)
+            macs = cost_of(plain, _one_image(recipe)).true_macs
+        return _facts(f"{recipe.encoder} fine-tuning, {recipe.rand_augment}", recipe, Path(folder), macs)
+
+
 def _facts(what: str, recipe: Recipe, folder: Path, macs: int) -> list[Fact]:
-    """From the second half of the run's own log, when compilation is over."""
+    """From the run's own log: medians over its second half."""
     lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
     lines = [line for line in lines if "images_per_s" in line]
     tail = lines[len(lines) // 2 :]
     speed = float(np.median([line["images_per_s"] for line in tail]))
+    wait = float(np.median([line["data_wait"] for line in tail]))
     facts = [
         Fact(f"{what}, batch {recipe.optim.batch}", speed, "img/s"),
-        Fact(f"{what}, share of a step spent waiting for data", np.mean([line["data_wait"] for line in tail]), ""),
-        Fact(f"{what}, peak memory", torch.cuda.max_memory_allocated() / 2**30, "GiB"),
+        Fact(f"{what}, share of a step spent waiting for data", wait, ""),
     ]
-    peak = next((value for name, value in PEAK_TFLOPS.items() if name in torch.cuda.get_device_name()), None)
-    if peak is not None:
-        use = speed * 2 * macs * _BACKWARD / (peak * 1e12)
-        facts.append(Fact(f"{what}, model FLOP use of {peak:g} TFLOP/s", use, ""))
+    if torch.cuda.is_available():
+        facts.append(Fact(f"{what}, peak memory", torch.cuda.max_memory_allocated() / 2**30, "GiB"))
+        peak = next((value for name, value in PEAK_TFLOPS.items() if name in torch.cuda.get_device_name()), None)
+        if peak is not None:
+            use = speed * 2 * macs * _BACKWARD / (peak * 1e12)
+            facts.append(Fact(f"{what}, model FLOP use of {peak:g} TFLOP/s", use, ""))
     return facts
 
 
-def _pretraining_macs() -> int:
-    with torch.device("meta"):
-        network = mae("vit_small", "512x2")
-        return cost_of(network, torch.zeros(1, 3, 224, 224), torch.zeros(1, 196), 0.9).true_macs
-
-
-def _classifier_macs() -> int:
-    with torch.device("meta"):
-        network = vit("vit_small", num_findings=NUM_FINDINGS, head="avg")
-        return cost_of(network, torch.zeros(1, 3, 224, 224)).true_macs
-
-
-def _hours(images_per_s: float) -> float:
-    return PAPER_IMAGES / images_per_s / 3600
-
-
-def _official_pretraining() -> float:
-    network = mae("vit_small", "512x2").cuda().train()
+def _official_pretraining(size: Size, device: torch.device) -> float:
+    recipe, batch = size.pretrain, size.official_batches[0]
+    network = mae(recipe.encoder, recipe.decoder, image_size_px=recipe.image_size_px).to(device).train()
     optimizer = official.adamw(pretraining_groups(network, 0.05), 0.95)
-    images = torch.randn(_OFFICIAL_BATCH["pretrain"], 3, 224, 224, device="cuda")
-    noise = torch.rand(len(images), network.num_patches, device="cuda")
-    return _eager_fp16(lambda: official.pretraining_loss(network, images, noise, 0.9), optimizer, len(images))
+    images = torch.randn(batch, 3, recipe.image_size_px, recipe.image_size_px, device=device)
+    noise = torch.rand(batch, network.num_patches, device=device)
+    return _eager_fp16(
+        lambda: official.pretraining_loss(network, images, noise, recipe.mask_ratio), optimizer, batch, size, device
+    )
 
 
-def _official_finetuning() -> float:
-    network = vit("vit_small", num_findings=NUM_FINDINGS, head="avg").cuda().train()
+def _official_finetuning(size: Size, device: torch.device) -> float:
+    recipe, batch = size.finetune, size.official_batches[1]
+    network = vit(recipe.encoder, num_findings=NUM_FINDINGS, head="avg", image_size_px=recipe.image_size_px)
+    network = network.to(device).train()
     optimizer = official.adamw(finetuning_groups(network, len(network.blocks), 0.05, 0.55), 0.999)
-    images = torch.randn(_OFFICIAL_BATCH["finetune"], 3, 224, 224, device="cuda")
-    labels = torch.zeros(len(images), NUM_FINDINGS, device="cuda")
-    return _eager_fp16(lambda: official.classification_loss(network, images, labels), optimizer, len(images))
+    images = torch.randn(batch, 3, recipe.image_size_px, recipe.image_size_px, device=device)
+    labels = torch.zeros(batch, NUM_FINDINGS, device=device)
+    return _eager_fp16(lambda: official.classification_loss(network, images, labels), optimizer, batch, size, device)
 
 
-def _eager_fp16(loss_of: Callable[[], Tensor], optimizer: Optimizer, batch: int) -> float:
+def _eager_fp16(
+    loss_of: Callable[[], Tensor], optimizer: Optimizer, batch: int, size: Size, device: torch.device
+) -> float:
     """Images a second with float16 autocast, a gradient scaler, and the loss read after each step, as it is there."""
-    scaler, begin = torch.amp.GradScaler("cuda"), 0.0
-    for step in range(2 * _OFFICIAL_STEPS):
-        if step == _OFFICIAL_STEPS:
+    scaler, begin = torch.amp.GradScaler(device.type), 0.0
+    for step in range(2 * size.official_steps):
+        if step == size.official_steps:
             begin = time.perf_counter()
-        with torch.autocast("cuda", torch.float16):
+        with torch.autocast(device.type, torch.float16):
             loss = loss_of()
         optimizer.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()
         scaler.step(optimizer)
         scaler.update()
         loss.item()
-    torch.cuda.synchronize()
-    return batch * _OFFICIAL_STEPS / (time.perf_counter() - begin)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return batch * size.official_steps / (time.perf_counter() - begin)
 
 
-def _mask_ratio(images: PackedImages, engine: Engine) -> list[Fact]:
-    """The whole step at 75 %, for the ratio that the paper gives as 2.5."""
-    with tempfile.TemporaryDirectory() as name:
-        recipe = replace(PRETRAIN, mask_ratio=0.75)
-        pretrain(recipe, images, Run(Path(name), interval_s=1e9), engine, engine.launch())
-        return _facts("ViT-S pre-training, 75 %, decoder 512x2", recipe, Path(name), _pretraining_macs())[:1]
+def _one_image(recipe: Recipe) -> Tensor:
+    return torch.zeros(1, 3, recipe.image_size_px, recipe.image_size_px)
+
+
+def _reset_memory() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> bool:
         more_rows, more_facts = steps.measure()
         rows, facts = rows + more_rows, facts + more_facts
     if "gpu" in parts:
-        facts += gpu.measure()
+        facts += gpu.measure_cuda()
     where = machine()
     print(", ".join(f"{key}: {value}" for key, value in where.items()))
     show(rows, facts)
