@@ -94,10 +94,9 @@ def _pretraining(recipe: PretrainRecipe, images: PackedImages, engine: Engine) -
     with tempfile.TemporaryDirectory() as folder:
         _reset_memory()
         pretrain(recipe, images, Run(Path(folder), interval_s=1e9), engine, engine.launch())
-        with torch.device("meta"):
-            network = mae(recipe.encoder, recipe.decoder, image_size_px=recipe.image_size_px)
-            noise = torch.zeros(1, network.num_patches)
-            macs = cost_of(network, _one_image(recipe), noise, recipe.mask_ratio).true_macs
+        network = mae(recipe.encoder, recipe.decoder, image_size_px=recipe.image_size_px).to("meta")
+        noise = torch.zeros(1, network.num_patches, device="meta")
+        macs = cost_of(network, _one_image(recipe), noise, recipe.mask_ratio).true_macs
         what = f"{recipe.encoder} pre-training, {recipe.mask_ratio:.0%} hidden, decoder {recipe.decoder}"
         return _facts(what, recipe, Path(folder), macs)
 
@@ -108,9 +107,8 @@ def _finetuning(recipe: FinetuneRecipe, images: PackedImages, engine: Engine) ->
         _reset_memory()
         run, network = Run(Path(folder), interval_s=1e9), build_classifier(recipe, NUM_FINDINGS)
         finetune(recipe, network, LabelledImages(images, labels), run, engine, engine.launch())
-        with torch.device("meta"):
-            plain = vit(recipe.encoder, num_findings=NUM_FINDINGS, head="avg", image_size_px=recipe.image_size_px)
-            macs = cost_of(plain, _one_image(recipe)).true_macs
+        plain = vit(recipe.encoder, num_findings=NUM_FINDINGS, head="avg", image_size_px=recipe.image_size_px)
+        macs = cost_of(plain.to("meta"), _one_image(recipe)).true_macs
         return _facts(f"{recipe.encoder} fine-tuning, {recipe.rand_augment}", recipe, Path(folder), macs)
 
 
@@ -176,7 +174,8 @@ def _eager_fp16(
 
 
 def _one_image(recipe: Recipe) -> Tensor:
-    return torch.zeros(1, 3, recipe.image_size_px, recipe.image_size_px)
+    """Without numbers: costs are counted from shapes."""
+    return torch.zeros(1, 3, recipe.image_size_px, recipe.image_size_px, device="meta")
 
 
 def _reset_memory() -> None:
