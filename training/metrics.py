@@ -30,8 +30,8 @@ class FindingAuroc:
         positives: images with the finding.
         negatives: images known to be without it.
         value: AUROC, or None where one of the counts is 0.
-        low: lower end of the 95 % bootstrap interval over patients; None where `value` is, and where so few patients
-            have the finding, or lack it, that a quarter of the draws lose it.
+        low: lower end of the 95 % bootstrap interval over patients; None where `value` is, where so few patients have
+            the finding, or lack it, that a quarter of the draws lose it, and where all draws agree.
         high: upper end.
     """
 

@@ -126,10 +126,11 @@ def interval(draws: NDArray[np.float64], level: float = 0.95, *, least_defined: 
     """Percentile interval of (R,) draws; those in which the statistic was undefined do not count.
 
     None where it was defined in fewer than `least_defined` of them: what is left says how the statistic varies among
-    lucky draws, which is less than it varies.
+    lucky draws, which is less than it varies. None, too, where all draws agree: no hit among three cases is no proof
+    that there will be none among the next.
     """
     valid = draws[~np.isnan(draws)]
-    if not len(valid) or len(valid) < least_defined * len(draws):
+    if not len(valid) or len(valid) < least_defined * len(draws) or valid.min() == valid.max():
         return None
     low, high = np.percentile(valid, [50 * (1 - level), 50 * (1 + level)])
     return Interval(float(low), float(high))

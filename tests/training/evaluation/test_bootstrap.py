@@ -135,15 +135,39 @@ class TestStatisticDraws:
 class TestInterval:
     def test_leaves_undefined_draws_out(self):
         """The rest is taken as it is."""
-        assert (2.5, 97.5) == pytest.approx(interval(np.concatenate([np.arange(101.0), [np.nan] * 50])))
+        assert (2.5, 97.5) == pytest.approx(interval(np.concatenate([np.arange(101.0), [np.nan] * 30])))
 
     def test_has_the_level_that_was_asked_for(self):
         """0.9 is 5 to 95."""
         assert (5.0, 95.0) == pytest.approx(interval(np.arange(101.0), level=0.9))
 
-    def test_of_nothing_is_none(self):
-        """An interval that nobody measured is not printed."""
-        assert interval(np.full(3, np.nan)) is None
+    @pytest.mark.parametrize(
+        "draws",
+        [
+            pytest.param([np.nan] * 4, id="never defined"),
+            pytest.param([0.1, 0.2, np.nan, np.nan], id="defined in half of the draws"),
+            pytest.param([0.0] * 4, id="the same in all draws"),
+            pytest.param([], id="no draw at all"),
+        ],
+    )
+    def test_is_none_where_draws_show_no_spread(self, draws):
+        """It would be too narrow, and say so nowhere."""
+        assert interval(np.array(draws)) is None
+
+    def test_of_a_mean_may_rest_on_fewer_draws(self):
+        """Because each must hold every finding."""
+        draws = np.array([0.1, 0.2, np.nan, np.nan])
+
+        assert interval(draws, least_defined=0.25) is not None
+
+    @pytest.mark.parametrize(("num_positives", "is_there"), [(1, False), (2, True)])
+    def test_of_an_auroc_takes_two_patients_of_a_kind(self, num_positives, is_there):
+        """One positive shows no spread among positives; 37 % of the draws lose it, against 14 % for two."""
+        labels = np.array([1.0] * num_positives + [0.0] * 30)[:, None]
+        scores = np.random.default_rng(0).normal(0, 1, labels.shape)
+        resampling = Resampling.by_patient([str(i) for i in range(len(labels))], 1000, seed=0)
+
+        assert is_there == (interval(auroc_draws(labels, scores, resampling)[:, 0]) is not None)
 
     def test_covers_the_truth_as_often_as_it_says(self):
         """100 samples of 60 patients: the mean of a normal variable lies inside about 95 times."""

@@ -224,12 +224,13 @@ class TestComparison:
         assert means == pytest.approx([comparison.mean_a, comparison.mean_b])
 
     def test_a_model_against_itself_differs_by_nothing(self):
-        """The intervals have no width, because the draws are paired."""
+        """In no draw, because they are paired; and what never differs gets no interval."""
         labels, logits, patients = cohort(np.random.default_rng(0))
 
         comparison = compare(scores_of(logits), scores_of(logits), labels, patients, **FAST)
 
-        assert {(0.0, 0.0)} == {comparison.interval, *(part.interval for part in comparison.findings)}
+        assert {0.0} == {part.delong.difference for part in comparison.findings}
+        assert {None} == {comparison.interval, *(part.interval for part in comparison.findings)}
 
     def test_models_of_other_things_are_refused(self):
         """There is nothing to compare."""
