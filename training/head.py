@@ -1,5 +1,7 @@
 """A head solved exactly: regularised logistic regression on the features of a trained trunk."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,6 +13,20 @@ from models.nets.vit import VitClassifier
 from training.data.crops import normalise
 
 _BATCH = 64
+
+
+def require_both_kinds(findings: Sequence[str], labels: NDArray[np.float32]) -> None:
+    """Refuse labels, (N, F), on which no head can be solved.
+
+    Raises:
+        ValueError: a finding has no known positive, or no known negative; all such findings are named.
+    """
+    if lacking := [
+        name for name, column in zip(findings, labels.T, strict=True) if not {0.0, 1.0} <= set(column.tolist())
+    ]:
+        raise ValueError(
+            f"refit_head needs positives and negatives of each finding; {', '.join(lacking)} lacks one kind"
+        )
 
 
 def refit_head(

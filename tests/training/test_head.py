@@ -6,7 +6,7 @@ import torch
 
 from tests.training.tiny import SIDE_PX, classifier, phantoms
 from training.data.crops import normalise
-from training.head import pooled_features, refit_head
+from training.head import pooled_features, refit_head, require_both_kinds
 
 
 def material(num: int = 40):
@@ -52,3 +52,11 @@ def test_refit_head__a_stiffer_penalty_gives_smaller_weights():
         norms.append(network.get_submodule("head").weight.norm().item())
 
     assert norms[0] < norms[1]
+
+
+def test_require_both_kinds__names_what_is_lacking():
+    """Before the first step of a run that would solve its head at the end."""
+    labels = np.array([[0, 1, np.nan], [1, 1, 0]], np.float32)
+
+    with pytest.raises(ValueError, match="Mass, Nodule lacks one kind"):
+        require_both_kinds(["Edema", "Mass", "Nodule"], labels)

@@ -9,7 +9,7 @@ from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_source_arguments, sources_of
 from training.commands.running import NETWORK, add_run_arguments, engine_of, open_run
 from training.finetune import finetune
-from training.head import refit_head
+from training.head import refit_head, require_both_kinds
 from training.material import labelled, plain
 from training.recipes.types import FinetuneRecipe
 from training.trunks import build_classifier
@@ -33,6 +33,8 @@ def run(options: argparse.Namespace) -> bool:
     folder, sources = open_run(options.out, options, fabric), sources_of(options)
     with fabric.rank_zero_first():  # packing
         material = labelled(recipe, sources)
+    if recipe.refit_head is not None:
+        require_both_kinds(material.findings, material.data.labels)
     network = build_classifier(recipe, len(material.findings))
     if options.init is not None:
         initialise_encoder(network, options.init)
