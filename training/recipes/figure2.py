@@ -24,14 +24,14 @@ TABLE = Table(
         PaperRow(
             "vit-released",
             "MAE ViT-S/16",
-            Released("vit-s-xray-mae", weights.VIT_S_XRAY_MAE, ("chestxray14",)),
+            Released("vit-s-xray-mae", weights.VIT_S_XRAY_MAE, ()),
             (),
             "the released network: 90 % masked, CheXpert and ChestX-ray14",
         ),
         PaperRow(
             "cnn-released",
             "MAE DenseNet-121",
-            Released("densenet121-xray-mae", weights.DENSENET121_XRAY_MAE, ("chestxray14",)),
+            Released("densenet121-xray-mae", weights.DENSENET121_XRAY_MAE, ()),
             (),
             "the released network: CheXpert and ChestX-ray14",
         ),

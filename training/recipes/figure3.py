@@ -19,7 +19,7 @@ TABLE = Table(
         PaperRow(
             "vit-released",
             "MAE ViT-S/16",
-            Released("vit-s-xray-mae", weights.VIT_S_XRAY_MAE, ("chestxray14",)),
+            Released("vit-s-xray-mae", weights.VIT_S_XRAY_MAE, ()),
             (),
             "the released network",
         ),

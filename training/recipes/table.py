@@ -31,7 +31,7 @@ class Released:
     Attributes:
         name: of the folder for what is measured.
         file: the network's.
-        data: as in `Recipe`; one data set.
+        data: the data set it is measured on; empty in a figure, which draws on what is there.
         image_size_px: rows and columns the network sees.
         geometry: the central 224 of 256, or all of a larger image.
         normalisation: as in `Recipe`.

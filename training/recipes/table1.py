@@ -107,7 +107,7 @@ TABLE = Table(
             "ViT-S/16, random",
             _WITHOUT_DECAY,
             (Number("ChestX-ray14", "mean_auroc", 67.9),),
-            "no layer decay: 0.55 leaves the lowest of random layers a 2373rd of the learning rate",
+            "no layer decay, which holds the lowest of the random layers almost still",
         ),
         PaperRow(
             "vit-mae-from-released",
