@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from service.api.schemas import Body, ModelBody
+from service.inference.schemas import Body, ModelBody
 from service.inference.answers import ServedModel
 
 

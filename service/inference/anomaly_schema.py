@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from service.api.schemas import (
+from service.inference.schemas import (
     Body,
     BoxBody,
     GateBody,

@@ -3,7 +3,7 @@
 import math
 from typing import Self
 
-from service.api.schemas import (
+from service.inference.schemas import (
     Body,
     BoxBody,
     GateBody,
