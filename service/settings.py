@@ -1,6 +1,7 @@
 """Every knob of the service, read once from the environment and passed down."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -75,3 +76,14 @@ class Settings(BaseSettings):
 def startup_environment() -> dict[str, str]:
     """The few variables of this process that a child interpreter may need to start; no setting, no secret."""
     return {name: os.environ[name] for name in _STARTUP_VARIABLES if name in os.environ}
+
+
+def child_environment(settings: Settings | None) -> dict[str, str]:
+    """The environment of a program that we start: what it may need to start, and our settings where it is one of us."""
+    path = {"PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)}
+    if settings is None:
+        return startup_environment() | path
+    told = {f"THORASCOPE_{name.upper()}": value for name, value in settings.model_dump(mode="json").items()}
+    own = {name: str(value) for name, value in told.items() if value is not None}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("THORASCOPE_")}
+    return inherited | own | path

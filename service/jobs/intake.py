@@ -105,11 +105,27 @@ class Intake:
             self._take(self._start)
         self._end_item(name)
 
-    def commit(self, ledger: Ledger, question: Question, key: str | None, now: float) -> str:
+    def put(self, name: str, content: bytes) -> None:
+        """One file as it is, an archive too. Raises as `write`."""
+        self._take(content)
+        self._end_item(name)
+
+    def refuse(self, name: str, error: ThorascopeError) -> None:
+        """One file that could not be had, with its reason."""
+        self._refused[self._packs.num_items] = Failure.of(error)
+        self._end_item(name)
+
+    def claim(self, key: str, question: Question) -> Claim:
+        """The claim on this job under a client's key, once all files are in."""
+        asked = json.dumps([question.task, question.options], sort_keys=True).encode()
+        body = hashlib.sha256(self._digest.digest() + asked).hexdigest()
+        return Claim(hashlib.sha256(key.encode()).hexdigest(), body)
+
+    def commit(self, ledger: Ledger, question: Question, claim: Claim | None, now: float) -> str:
         """Accept the job.
 
         Args:
-            key: of the client, under which the same job is not made twice.
+            claim: under which the same job is not made twice.
 
         Returns:
             Its id, or that of the job which the key has made before.
@@ -120,7 +136,6 @@ class Intake:
         """
         if self._packs.num_items == 0:
             raise InvalidRequestError("the job is empty: it needs at least one file")
-        claim = None if key is None else self._claim(key, question)
         if claim and (held := ledger.find_claim(claim)):
             self.discard()
             return held
@@ -175,11 +190,6 @@ class Intake:
             error = UploadTooLargeError(f"the file is larger than {self._limits.file_bytes} bytes")
             self._refused[self._packs.num_items] = Failure.of(error)
         self._packs.end_item(name)
-
-    def _claim(self, key: str, question: Question) -> Claim:
-        asked = json.dumps([question.task, question.options], sort_keys=True).encode()
-        body = hashlib.sha256(self._digest.digest() + asked).hexdigest()
-        return Claim(hashlib.sha256(key.encode()).hexdigest(), body)
 
 
 def write_segment(store: Store, job_id: str, segment: str, outcomes: Iterable[Outcome]) -> None:

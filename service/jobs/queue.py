@@ -18,6 +18,11 @@ TASK = "thorascope.score"
 _VISIBILITY_TIMEOUT_S = 600
 _ANSWER_S = 5.0
 
+# A worker that serves both lanes takes an interactive message first. No order is promised among the queues of a worker;
+# among the priorities of messages there is one, 0 before 9.
+_PRIORITY = {Lane.INTERACTIVE: 0, Lane.BULK: 9}
+_PRIORITY_SEPARATOR = "\x06\x16"  # kombu keeps one Redis list a priority, and this in its name where it is not 0
+
 
 class Queue(Protocol):
     """Carries ids from who has work to who does it; a message may be lost or come twice."""
@@ -39,7 +44,6 @@ def make_celery(redis_url: str) -> Celery:
     app = Celery("thorascope", broker=redis_url.replace("unix://", "redis+socket://", 1), set_as_current=False)
     options: dict[str, Any] = {
         "visibility_timeout": _VISIBILITY_TIMEOUT_S,
-        "queue_order_strategy": "priority",  # of the lanes a worker serves, the first that has a message
         "socket_timeout": _ANSWER_S,
         "socket_connect_timeout": _ANSWER_S,
         "health_check_interval": 5,
@@ -78,10 +82,19 @@ class CeleryQueue:
         """See `Queue.send`."""
         arguments = [offer.job_id, offer.chunk.start, offer.chunk.stop]
         try:
-            self._app.send_task(TASK, args=arguments, queue=queue_name(lane), retry=False, ignore_result=True)
+            self._app.send_task(
+                TASK,
+                args=arguments,
+                queue=queue_name(lane),
+                priority=_PRIORITY[lane],
+                retry=False,
+                ignore_result=True,
+            )
         except (OperationalError, OSError) as error:
             raise StoreUnavailableError("the job queue does not answer") from error
 
     def waiting(self, lane: Lane) -> int:
         """See `Queue.waiting`."""
-        return self._ledger.waiting(queue_name(lane))
+        priority = _PRIORITY[lane]
+        suffix = f"{_PRIORITY_SEPARATOR}{priority}" if priority else ""
+        return self._ledger.waiting(f"{queue_name(lane)}{suffix}")

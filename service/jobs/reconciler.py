@@ -52,6 +52,7 @@ class Reconciler:
         self._owner = owner
         self._clock = clock
         self._next_sweep = 0.0
+        self._without_uploads: set[str] = set()
 
     def feed(self, lane: Lane) -> int:
         """Send messages about overdue chunks until the lane's window is full; how many. Any process, at any time."""
@@ -79,8 +80,10 @@ class Reconciler:
         old = self._ledger.finished_before(now - self._retention.results_s, 1000)
         for job_id in old:
             self.purge(job_id)
-        for job_id in self._ledger.finished_before(now - self._retention.uploads_s, 10_000):
+        ended = set(self._ledger.finished_before(now - self._retention.uploads_s, 10_000))
+        for job_id in ended - self._without_uploads:
             self._store.delete(uploads_folder(job_id))
+        self._without_uploads = ended
         folders = [name for name, changed in self._store.folders("jobs") if changed < now - _ORPHAN_S]
         for name, known in zip(folders, self._ledger.exists(folders), strict=True):
             if not known:
@@ -113,3 +116,4 @@ class Reconciler:
         except (UnknownJobError, ExpiredJobError):
             _log.debug("a job that is gone has nothing to write off")
         self._ledger.finish(job_id, Chunk(index, index + 1), segment, {index: True}, self._clock())
+        self._ledger.signal(job_id)
