@@ -46,7 +46,9 @@ class Settings(BaseSettings):
     inference_threads: int = Field(default=0, ge=0, description="threads of one graph run; 0: one a core")
     queue_limit: int = Field(default=32, ge=1, description="requests inside the engine; one more is overloaded")
     rounds_limit: int = Field(default=8, ge=1, le=8, description="largest `rounds` of an anomaly map")
-    engine: Literal["local", "queue"] = Field(default="local", description="who answers /predict: this process, workers")
+    engine: Literal["local", "queue"] = Field(
+        default="local", description="who answers /predict: this process, workers"
+    )
     queue_timeout_s: float = Field(default=60.0, gt=0, description="time a worker has to answer, with engine=queue")
 
     data_dir: Path = Field(default=_ROOT / "var", description="folder of the private Redis and of the uploads")

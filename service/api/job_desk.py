@@ -1,10 +1,11 @@
-"""Jobs as the API sees them: every call to ledger and store off the event loop, and refused at once while Redis is away."""
+"""Jobs as the API sees them: calls to ledger and store leave the event loop, and fail at once while Redis is away."""
 
 import asyncio
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from models.errors import StoreUnavailableError
@@ -92,10 +93,8 @@ class JobDesk:
         def accept() -> JobStatus:
             claim = None if key is None else intake.claim(key, question)
             job_id = intake.commit(self.ledger, question, claim, self._clock())
-            try:
+            with suppress(StoreUnavailableError):  # accepted is accepted; the reconciler will send it
                 self._reconciler.feed(question.lane)
-            except StoreUnavailableError:
-                pass  # accepted is accepted; the reconciler will send it
             return self.ledger.status(job_id)
 
         return await self.ask(accept)

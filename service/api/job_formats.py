@@ -37,7 +37,7 @@ MEDIA_TYPES = {
 
 
 def columns(task: Task, model: ServedModel) -> Sequence[Column]:
-    """The flat table's columns: of a failed item, `error` is the problem's slug, `detail` its sentence, all else null."""
+    """The flat table's columns: `error` is the slug of a failed item's problem, `detail` its sentence, the rest null."""
     fixed: list[Column] = [
         ("index", pa.int64(), lambda row: row["index"]),
         ("file", pa.string(), lambda row: row["file"]),
@@ -61,7 +61,7 @@ def columns(task: Task, model: ServedModel) -> Sequence[Column]:
             (name, pa.float64(), _of_finding(name, "probability")),
             (f"{name}_logit", pa.float64(), _of_finding(name, "logit")),
             (f"{name}_positive", pa.bool_(), _of_finding(name, "positive")),
-            (f"{name}_boxes", pa.string(), lambda row, name=name: _json(_of_finding(name, "boxes")(row))),
+            (f"{name}_boxes", pa.string(), _boxes_of(name)),
         ]
     return fixed
 
@@ -72,7 +72,7 @@ def to_jsonl(rows: Iterable[Row]) -> Iterator[bytes]:
 
 
 def to_csv(rows: Iterable[Row], table: Sequence[Column]) -> Iterator[bytes]:
-    """RFC 4180 with a header line; null is empty. Text that a spreadsheet would run as a formula gets a quote before it."""
+    """RFC 4180 with a header line; null is empty. Text that a spreadsheet would run as a formula gets a quote first."""
 
     def lines() -> Iterator[bytes]:
         buffer = io.StringIO()
@@ -124,14 +124,20 @@ def _getter(*keys: str) -> Callable[[Row], Any]:
     return lambda row: _at(row, *keys)
 
 
-def _at(row: Any, *keys: str, default: Any = None) -> Any:
+def _at(row: Row, *keys: str, default: object = None) -> Any:  # noqa: ANN401 JSON
+    value: Any = row
     for key in keys:
-        row = (row or {}).get(key)
-    return default if row is None else row
+        value = (value or {}).get(key)
+    return default if value is None else value
 
 
 def _of_finding(name: str, key: str) -> Callable[[Row], Any]:
     return lambda row: next((found[key] for found in row.get("findings", ()) if found["name"] == name), None)
+
+
+def _boxes_of(name: str) -> Callable[[Row], str | None]:
+    boxes = _of_finding(name, "boxes")
+    return lambda row: _json(boxes(row))
 
 
 def _json(value: object) -> str | None:

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -94,7 +95,10 @@ async def job_status(job_id: str, desk: Desk) -> Response:
 @router.get(
     "/jobs/{job_id}/results",
     response_class=StreamingResponse,
-    responses={200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}, **problem_responses(*_JOB_PROBLEMS, "conflict")},
+    responses={
+        200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}},
+        **problem_responses(*_JOB_PROBLEMS, "conflict"),
+    },
 )
 async def job_results(
     job_id: str,
@@ -116,18 +120,14 @@ async def job_results(
         raise ConflictError("the job is not over; a Parquet file is written once, at its end")
     with tempfile.NamedTemporaryFile(suffix=".parquet", delete=False) as file:
         path = Path(file.name)
-    try:
-        await desk.run(lambda: write_parquet(rows, table, path))
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    await desk.run(partial(write_parquet, rows, table, path))
     name = f"{job_id}.parquet"
     return FileResponse(path, media_type=media_type, filename=name, background=BackgroundTask(path.unlink))
 
 
 @router.get("/jobs/{job_id}/events", response_class=StreamingResponse, responses=problem_responses(*_JOB_PROBLEMS))
 async def events(job_id: str, desk: Desk) -> Response:
-    """Progress as server-sent events, until the job is over: `progress`, and at last `end`, each with the job as JSON."""
+    """Progress as server-sent events until the job is over: `progress`, at last `end`, each with the job as JSON."""
     status = await desk.status(job_id)
     stream: AsyncIterator[bytes] = job_events(desk, status)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
@@ -150,7 +150,7 @@ async def _read_body(request: Request, desk: JobDesk, intake: Intake) -> JobBody
     reader = JobBodyReader(request, intake)
     async for piece in request.stream():
         if piece:
-            await desk.run(lambda piece=piece: reader.feed(piece))  # type: ignore[misc] a default argument binds it
+            await desk.run(partial(reader.feed, piece))
     reader.close()
     return reader
 

@@ -15,7 +15,7 @@ from service.jobs.outcome import Outcome
 
 
 class JobForm(BaseModel):
-    """What is asked of every image, beside the images; the same words as in the queries of /predict and /anomaly-map."""
+    """What is asked of every image; the same words as in the queries of /predict and /anomaly-map."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -79,7 +79,7 @@ class JobBody(Body):
 
 
 def row_of(file: str, outcome: Outcome) -> dict[str, Any]:
-    """One row of the results: the answer's body, or the problem that a single request would have been answered with."""
+    """One row of the results: the answer's body, or the problem that a single request would have met."""
     row: dict[str, Any] = {"index": outcome.index, "file": file}
     if (failure := outcome.failure) is None:
         return {**row, **(outcome.answer or {})}

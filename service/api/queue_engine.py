@@ -7,9 +7,15 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from models.errors import InvalidBundleError, OverloadedError, StoreUnavailableError, ThorascopeError, UploadTooLargeError
+from models.errors import (
+    InvalidBundleError,
+    OverloadedError,
+    StoreUnavailableError,
+    ThorascopeError,
+    UploadTooLargeError,
+)
 from models.runtime.bundle import load_manifest
 from service.inference.answer_messages import anomaly_from_frame, prediction_from_frame
 from service.inference.answers import Anomaly, AnomalyOptions, Prediction, PredictOptions, ServedModel
@@ -24,6 +30,8 @@ from service.jobs.store import Store
 from service.settings import Settings
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class QueueEngine:
@@ -80,7 +88,7 @@ class QueueEngine:
             content, Task.ANOMALY_MAP, wanted, lambda frame: anomaly_from_frame(frame, self.model, limit_px)
         )
 
-    async def _ask(self, content: bytes, task: Task, options: dict[str, Any], read: Callable[[bytes], Any]) -> Any:
+    async def _ask(self, content: bytes, task: Task, options: dict[str, Any], read: Callable[[bytes], T]) -> T:
         if len(content) > self._settings.upload_limit_bytes:
             raise UploadTooLargeError(f"the upload is larger than {self._settings.upload_limit_bytes} bytes")
         async with self._admitted():
@@ -124,7 +132,10 @@ class QueueEngine:
             with suppress(UnknownJobError):  # it was never accepted, but its upload may be there
                 self._reconciler.purge(job_id)
             self._store.delete(job_folder(job_id))
-        except (ThorascopeError, OSError) as error:  # the answer counts; what stays behind is swept when it is a day old
+        except (
+            ThorascopeError,
+            OSError,
+        ) as error:  # the answer counts; what stays behind is swept when it is a day old
             _log.warning("an answered request was not cleared away", exc_info=error)
 
 

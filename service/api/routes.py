@@ -7,16 +7,16 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from models.errors import InvalidRequestError
-from service.inference.anomaly_schema import AnomalyResponse, anomaly_arrays
 from service.api.errors import NotReadyError
 from service.api.models_schema import ModelDescription, ModelsResponse
 from service.api.negotiation import JSON, NPZ, PNG, negotiate
-from service.inference.predict_schema import PredictResponse
 from service.api.problem_docs import problem_responses
 from service.api.query import GateMode, known_findings
 from service.api.uploads import BODY_SCHEMA, read_image
+from service.inference.anomaly_schema import AnomalyResponse, anomaly_arrays
 from service.inference.answers import AnomalyOptions, PredictOptions, Saliency
 from service.inference.engine import Engine
+from service.inference.predict_schema import PredictResponse
 from service.telemetry import request_id
 
 _UPLOAD_PROBLEMS = (

@@ -20,7 +20,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("purge", help="forget jobs and their files", description=__doc__)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("jobs", nargs="*", default=[], metavar="JOB", help="these; default: what retention has let go")
-    which.add_argument("--older-than", type=float, metavar="DAYS", help="every job that ended so long ago; 0: all ended")
+    which.add_argument(
+        "--older-than", type=float, metavar="DAYS", help="every job that ended so long ago; 0: all ended"
+    )
     parser.set_defaults(run=run)
 
 

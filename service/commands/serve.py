@@ -50,7 +50,9 @@ def run(_options: argparse.Namespace, settings: Settings) -> int:
 
 def _serve(settings: Settings, parts: JobParts | None) -> int:
     engine = _engine(settings, parts)
-    desk = parts and JobDesk(parts.ledger, parts.store, parts.reconciler, intake_limits(settings), time.time)
+    desk = None
+    if parts is not None:
+        desk = JobDesk(parts.ledger, parts.store, parts.reconciler, intake_limits(settings), time.time)
     config = uvicorn.Config(
         create_app(settings, engine=engine, jobs=desk),
         host=settings.host,

@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 
+from service.inference.answers import Anomaly, ServedModel
 from service.inference.schemas import (
     Body,
     BoxBody,
@@ -16,7 +17,6 @@ from service.inference.schemas import (
     TimingsBody,
     png_url,
 )
-from service.inference.answers import Anomaly, ServedModel
 
 
 class AnomalyBody(Body):

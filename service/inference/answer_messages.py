@@ -54,7 +54,11 @@ def prediction_to_frame(prediction: Prediction) -> Iterator[bytes]:
         rows.append(row)
     if prediction.overlay is not None:
         parts.append(memoryview(prediction.overlay))
-    answer_header = {"findings": rows, "timings": asdict(prediction.timings), "has_picture": prediction.overlay is not None}
+    answer_header = {
+        "findings": rows,
+        "timings": asdict(prediction.timings),
+        "has_picture": prediction.overlay is not None,
+    }
     return _frame({"upload": header, **answer_header}, parts)
 
 

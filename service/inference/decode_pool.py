@@ -143,9 +143,7 @@ class DecodePool:
                 return
 
 
-def _result(
-    header: dict[str, Any], parts: Sequence[bytearray], order: DecodeOrder, *, healthy: bool
-) -> DecodedUpload:
+def _result(header: dict[str, Any], parts: Sequence[bytearray], order: DecodeOrder, *, healthy: bool) -> DecodedUpload:
     try:
         return result_from_frame(header, parts, order)
     except UndecodableImageError as error:

@@ -3,6 +3,7 @@
 import math
 from typing import Self
 
+from service.inference.answers import FindingAnswer, FindingSaliency, Prediction, ServedModel
 from service.inference.schemas import (
     Body,
     BoxBody,
@@ -14,7 +15,6 @@ from service.inference.schemas import (
     TimingsBody,
     png_url,
 )
-from service.inference.answers import FindingAnswer, FindingSaliency, Prediction, ServedModel
 
 
 class SaliencyBody(Body):

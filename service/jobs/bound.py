@@ -1,4 +1,4 @@
-"""Programs that end with the process that started them, however it ends: `python -m service.jobs.bound PID PROGRAM ...`.
+"""Programs that end with the process that started them: `python -m service.jobs.bound PID PROGRAM ...`.
 
 Linux sends a child the signal it asked for when its parent dies, and keeps the wish through `exec`. Elsewhere a program
 may outlive a parent that was killed; the next start finds it by its socket and ends it.

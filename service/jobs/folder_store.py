@@ -25,7 +25,7 @@ class FolderStore:
         self._make_folder(path.parent)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            with open(draft, "wb", opener=_open_private) as file:  # noqa: PTH123 Path.open takes no opener
+            with open(draft, "wb", opener=_open_private) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

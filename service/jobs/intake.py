@@ -146,7 +146,13 @@ class Intake:
             write_segment(self._store, self._job_id, REFUSED_SEGMENT, outcomes)
             refused = Refused(REFUSED_SEGMENT, tuple(self._refused))
         job = Job(
-            self._job_id, question.task, self._packs.num_items, question.batch_size, now, question.lane, question.options
+            self._job_id,
+            question.task,
+            self._packs.num_items,
+            question.batch_size,
+            now,
+            question.lane,
+            question.options,
         )
         held = ledger.create(job, refused=refused, claim=claim)
         if held != self._job_id:

@@ -13,7 +13,7 @@ from service.jobs.redis_ledger import RedisLedger
 TASK = "thorascope.score"
 
 # An unacknowledged message is given to another worker after that time. It is longer than any chunk takes, since the
-# ledger's leases, and not the broker, notice a lost worker; and it must be the same wherever one broker is used, because
+# ledger's leases, and not the broker, notice a lost worker; and it must be the same wherever one broker is used, as
 # the shortest wins. Hence all three places below.
 _VISIBILITY_TIMEOUT_S = 600
 _ANSWER_S = 5.0

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import redis
@@ -150,7 +151,7 @@ class RedisLedger:
         """See `Ledger.wait`."""
         deadline = time.monotonic() + timeout_s
         while (left := deadline - time.monotonic()) > 0:
-            if self._ask(lambda left=left: self._redis.blpop(f"{_PREFIX}signal:{job_id}", min(left, _POLL_S))):
+            if self._ask(partial(self._redis.blpop, f"{_PREFIX}signal:{job_id}", min(left, _POLL_S))):
                 return True
         return False
 
@@ -178,7 +179,7 @@ class RedisLedger:
         """Messages in a queue of the broker that no worker has taken."""
         return int(self._ask(lambda: self._redis.llen(queue)))
 
-    def _run(self, source: str, *arguments: object, key: str = _PREFIX) -> Any:
+    def _run(self, source: str, *arguments: object, key: str = _PREFIX) -> Any:  # noqa: ANN401 what Lua returns
         script = self._scripts.setdefault(source, self._redis.register_script(source))
         return self._ask(lambda: script(keys=[key], args=arguments))
 

@@ -63,7 +63,7 @@ return held[2] == ARGV[2] and held[1] or 'conflict'
 """
 )
 
-# ARGV: id
+# The one argument is the id.
 STATUS = (
     _PRELUDE
     + """

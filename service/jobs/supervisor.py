@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -121,16 +120,16 @@ def _redis_child(data_dir: Path) -> _Child:
 
 def _end(children: list[_Child]) -> None:
     """SIGTERM to all, then patience, then SIGKILL."""
-    running = [child for child in children if child.is_running]
-    for child in running:
-        child.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr] it is running
-    deadline = time.monotonic() + max((child.stops_within_s for child in running), default=0.0)
-    for child in running:
+    running = [(child.process, child.stops_within_s) for child in children if child.process is not None]
+    for process, _ in running:
+        process.terminate()
+    deadline = time.monotonic() + max((patience for _, patience in running), default=0.0)
+    for process, _ in running:
         try:
-            child.process.wait(max(0.1, deadline - time.monotonic()))  # type: ignore[union-attr]
+            process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            child.process.kill()  # type: ignore[union-attr]
-            child.process.wait()  # type: ignore[union-attr]
+            process.kill()
+            process.wait()
 
 
 def _end_orphan(data_dir: Path) -> None:

@@ -11,9 +11,9 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from celery import Celery
 
@@ -24,10 +24,12 @@ from service.jobs.job import Chunk, Lane
 from service.jobs.queue import TASK, queue_name
 from service.settings import Settings
 from service.worker.pulse import Pulse, PulseLimits
-from service.worker.runner import Runner, run_forever
+from service.worker.runner import Holder, Runner, run_forever
 from service.worker.scorer import Scorer
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _STORE_RETRY_S = 0.5
 _SPARE_S = 30.0  # a decoder process may have to start before the one file it takes begins
@@ -51,16 +53,8 @@ class WorkerProcess:
             parts.ledger, parts.owner, limits, self._work_waits, (time.time, time.monotonic), _end_this_process
         )
         scorer = Scorer(engine, parts.ledger.note_fault, self._pulse.step, settings.decode_workers + 1)
-        self._runner = Runner(
-            parts.ledger,
-            parts.store,
-            engine,
-            scorer,
-            self._pulse,
-            self._submit,
-            owner=parts.owner,
-            lease_s=settings.lease_s,
-        )
+        holder = Holder(parts.owner, settings.lease_s)
+        self._runner = Runner(parts.ledger, parts.store, scorer, self._pulse, self._submit, holder)
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT; a chunk in hand is finished first.
@@ -116,7 +110,7 @@ class WorkerProcess:
     def _work_waits(self) -> bool:
         return any(self._parts.queue.waiting(lane) for lane in self._lanes)
 
-    def _submit(self, coroutine: Any, /) -> Future[Any]:
+    def _submit(self, coroutine: Coroutine[Any, Any, T], /) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
 

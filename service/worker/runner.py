@@ -4,14 +4,14 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from models.errors import OverloadedError, StoreUnavailableError, ThorascopeError
 from service.inference.answer_messages import anomaly_to_frame, failure_to_frame, prediction_to_frame
-from service.inference.batch_engine import BatchEngine
 from service.jobs.errors import ExpiredJobError, OutOfStorageError, UnknownJobError
 from service.jobs.intake import write_segment
 from service.jobs.job import Chunk, Job, Lane, Task
@@ -24,6 +24,8 @@ from service.worker.scorer import Scorer, anomaly_options, predict_options
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _RETRY_S = 0.5
 _RETRY_FOR_S = 120.0  # results in hand are offered to a ledger that is away for so long
 _LATER_S = 5.0
@@ -32,39 +34,46 @@ _LATER_S = 5.0
 class Submit(Protocol):
     """Runs a coroutine on the loop that the engine lives on."""
 
-    def __call__(self, coroutine: Any, /) -> Future[Any]: ...
+    def __call__(self, coroutine: Coroutine[Any, Any, T], /) -> Future[T]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """How this process leases.
+
+    Attributes:
+        owner: its name in the ledger.
+        clock: seconds since the epoch.
+    """
+
+    owner: str
+    lease_s: float
+    clock: Callable[[], float] = time.time
 
 
 class Runner:
     """Does the work of one message after the other; owns nothing that another worker could miss.
 
     Args:
-        owner: this process's name in the ledger.
-        clock: seconds since the epoch.
+        submit: to the engine's loop.
     """
 
     def __init__(
         self,
         ledger: Ledger,
         store: Store,
-        engine: BatchEngine,
         scorer: Scorer,
         pulse: Pulse,
         submit: Submit,
-        *,
-        owner: str,
-        lease_s: float,
-        clock: Callable[[], float] = time.time,
+        holder: Holder,
     ) -> None:
         self._ledger = ledger
         self._store = store
-        self._engine = engine
+        self._engine = scorer.engine
         self._scorer = scorer
         self._pulse = pulse
         self._submit = submit
-        self._owner = owner
-        self._lease_s = lease_s
-        self._clock = clock
+        self._owner, self._lease_s, self._clock = holder.owner, holder.lease_s, holder.clock
         self._job = lru_cache(maxsize=16)(ledger.job)
 
     def run(self, job_id: str, chunk: Chunk) -> None:

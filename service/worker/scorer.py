@@ -28,7 +28,7 @@ class Scorer:
     def __init__(
         self, engine: BatchEngine, note_fault: Callable[[str, int], int], on_progress: Callable[[], None], at_once: int
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._note_fault = note_fault
         self._on_progress = on_progress
         self._at_once = at_once
@@ -65,7 +65,7 @@ class Scorer:
     async def _decode(self, job_id: str, index: int, content: bytes, *, refuse_rejected: bool) -> DecodedUpload:
         while True:
             try:
-                return await self._engine.decode(content, refuse_rejected=refuse_rejected)
+                return await self.engine.decode(content, refuse_rejected=refuse_rejected)
             except DecoderFaultError:
                 # Perhaps it was the machine and not the file: once more, by another process.
                 if await asyncio.to_thread(self._note_fault, job_id, index) >= FAULT_LIMIT:
@@ -80,15 +80,15 @@ class Scorer:
         return [Outcome(index, answer=bodies[index % job.batch_size]) for index in decoded]
 
     async def _bodies(self, job: Job, batch: dict[int, DecodedUpload]) -> dict[int, dict[str, Any]]:
-        model = self._engine.model
+        model = self.engine.model
         if job.task is Task.ANOMALY_MAP:
-            maps = await self._engine.map_batch(batch, job.batch_size, anomaly_options(job.options))
+            maps = await self.engine.map_batch(batch, job.batch_size, anomaly_options(job.options))
             return await asyncio.to_thread(
                 lambda: {place: _body(AnomalyResponse.of(found, model, "")) for place, found in maps.items()}
             )
         options = predict_options(job.options)
         with_pngs = options.saliency is Saliency.HEATMAPS
-        predictions = await self._engine.predict_batch(batch, job.batch_size, options)
+        predictions = await self.engine.predict_batch(batch, job.batch_size, options)
         return await asyncio.to_thread(
             lambda: {
                 place: _body(PredictResponse.of(prediction, model, "", with_pngs=with_pngs))

