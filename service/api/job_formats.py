@@ -37,7 +37,7 @@ MEDIA_TYPES = {
 
 
 def columns(task: Task, model: ServedModel) -> Sequence[Column]:
-    """The flat table's columns: `error` is the slug of a failed item's problem, `detail` its sentence, the rest null."""
+    """The flat table's columns: of a failed item, `error` is the problem's slug, `detail` its text, the rest null."""
     fixed: list[Column] = [
         ("index", pa.int64(), lambda row: row["index"]),
         ("file", pa.string(), lambda row: row["file"]),

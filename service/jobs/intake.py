@@ -181,11 +181,12 @@ class Intake:
     def _take(self, piece: bytes) -> None:
         if self._packs.item_bytes + len(piece) > self._limits.file_bytes:
             self._too_large = True
+        if self._too_large:
+            return
         if self._packs.num_bytes + len(piece) > self._limits.job_bytes:
             raise UploadTooLargeError(f"the job is larger than {self._limits.job_bytes} bytes")
-        if not self._too_large:
-            self._digest.update(piece)
-            self._packs.write(piece)
+        self._digest.update(piece)
+        self._packs.write(piece)
 
     def _end_item(self, name: str) -> None:
         if self._packs.num_items >= self._limits.files:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
@@ -10,17 +9,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
-from models.errors import OverloadedError, StoreUnavailableError, ThorascopeError
+from models.errors import InvalidBundleError, OverloadedError, StoreUnavailableError, ThorascopeError
 from service.inference.answer_messages import anomaly_to_frame, failure_to_frame, prediction_to_frame
 from service.jobs.errors import ExpiredJobError, OutOfStorageError, UnknownJobError
-from service.jobs.intake import write_segment
 from service.jobs.job import Chunk, Job, Lane, Task
 from service.jobs.ledger import Ledger
-from service.jobs.outcome import Outcome
 from service.jobs.packs import job_folder, read_uploads
 from service.jobs.store import Store
 from service.worker.pulse import Pulse
 from service.worker.scorer import Scorer, anomaly_options, predict_options
+from service.worker.work import new_segment, score_chunk
 
 _log = logging.getLogger(__name__)
 
@@ -94,25 +92,24 @@ class Runner:
                 self._score(job, chunk, items)
         except FileNotFoundError:
             _log.info("the job's files are gone")  # deleted while we looked
-        except (StoreUnavailableError, OutOfStorageError, OSError) as error:
+        except InvalidBundleError as error:  # the chunk is lost as if we were: it comes back in halves
+            _log.error("the graph failed on a chunk", exc_info=error)
+        except (OverloadedError, StoreUnavailableError, OutOfStorageError, OSError) as error:
             _log.warning("chunk given back", extra={"fields": {"error": type(error).__name__}})
             self._give_back(job_id, chunk)
         finally:
             self._pulse.let_go()
 
     def _score(self, job: Job, chunk: Chunk, items: list[int]) -> None:
-        wanted = frozenset(items)
-        uploads = ((index, content) for index, content in read_uploads(self._store, job.id, chunk) if index in wanted)
-        outcomes: list[Outcome] = self._submit(self._scorer.score(job, uploads)).result()
-        segment = f"{chunk}-{secrets.token_hex(4)}"
-        write_segment(self._store, job.id, segment, outcomes)
+        work = score_chunk(self._scorer, self._store, job, chunk, frozenset(items))
+        outcomes, segment = self._submit(work).result()
         self._finish(job, chunk, segment, {row.index: row.failure is not None for row in outcomes})
 
     def _answer(self, job: Job, chunk: Chunk) -> None:
         """One upload that somebody waits for: the whole answer, arrays and all, as a frame."""
         ((_, content),) = read_uploads(self._store, job.id, chunk)
         frame = self._submit(self._ask(job, content)).result()
-        segment = f"{chunk}-{secrets.token_hex(4)}"
+        segment = new_segment(chunk)
         with self._store.create(f"{job_folder(job.id)}/rows/{segment}") as file:
             file.writelines(frame)
         self._finish(job, chunk, segment, {0: False})

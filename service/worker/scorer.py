@@ -4,7 +4,13 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from models.errors import DecoderFaultError, ThorascopeError
+from models.errors import (
+    DecoderFaultError,
+    InvalidRequestError,
+    OverloadedError,
+    StoreUnavailableError,
+    ThorascopeError,
+)
 from service.inference.anomaly_schema import AnomalyResponse
 from service.inference.answers import AnomalyOptions, PredictOptions, Saliency
 from service.inference.batch_engine import BatchEngine
@@ -34,7 +40,12 @@ class Scorer:
         self._at_once = at_once
 
     async def score(self, job: Job, uploads: Iterable[tuple[int, bytes]]) -> list[Outcome]:
-        """An outcome an upload. All belong to one chunk, so to one batch."""
+        """An outcome an upload. All belong to one chunk, so to one batch.
+
+        Raises:
+            OverloadedError, StoreUnavailableError: not now.
+            InvalidBundleError: the graph fails on this batch.
+        """
         refuse_rejected = job.options.get("gate", "on") == "on"
         room = asyncio.Semaphore(self._at_once)  # files in memory at once
         outcomes: list[Outcome] = []
@@ -43,20 +54,23 @@ class Scorer:
         async def decode(index: int, content: bytes) -> None:
             try:
                 decoded[index] = await self._decode(job.id, index, content, refuse_rejected=refuse_rejected)
+            except (OverloadedError, StoreUnavailableError):
+                raise  # of this moment, not of this file
             except ThorascopeError as error:
                 outcomes.append(Outcome(index, failure=Failure.of(error)))
             finally:
                 room.release()
                 self._on_progress()
 
-        async with asyncio.TaskGroup() as tasks:
-            files = iter(uploads)
-            while True:
-                await room.acquire()
-                following = await asyncio.to_thread(next, files, None)
-                if following is None:
-                    break
-                tasks.create_task(decode(*following))
+        tasks: list[asyncio.Task[None]] = []
+        files = iter(uploads)
+        try:
+            while await room.acquire() and (following := await asyncio.to_thread(next, files, None)) is not None:
+                tasks.append(asyncio.create_task(decode(*following)))
+        finally:
+            failures = [found for found in await asyncio.gather(*tasks, return_exceptions=True) if found is not None]
+        for failure in failures:
+            raise failure
         if decoded:
             outcomes += await self._answer(job, decoded)
         self._on_progress()
@@ -75,7 +89,7 @@ class Scorer:
         batch = {index % job.batch_size: upload for index, upload in decoded.items()}
         try:
             bodies = await self._bodies(job, batch)
-        except ThorascopeError as error:  # of all of them: masks that this bundle does not have
+        except InvalidRequestError as error:  # of all of them: masks that this bundle does not have
             return [Outcome(index, failure=Failure.of(error)) for index in decoded]
         return [Outcome(index, answer=bodies[index % job.batch_size]) for index in decoded]
 
