@@ -51,7 +51,7 @@ class UploadLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _MeteredBody(self, Headers(scope=scope), receive, self.streams.get(scope["path"]))
+        body = _MeteredBody(self, Headers(scope=scope), receive, self.streams.get(scope.get("path", "")))
         try:
             await self._app(scope, body.receive, send)
         finally:

@@ -42,4 +42,6 @@ def build_job_parts(settings: Settings) -> JobParts:
 
 def intake_limits(settings: Settings) -> IntakeLimits:
     """What one job may bring."""
-    return IntakeLimits(settings.upload_limit_bytes, settings.job_limit_bytes, settings.job_limit_files)
+    scratch = settings.data_dir / "scratch"  # beside the uploads: /tmp may be small, or memory
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return IntakeLimits(settings.upload_limit_bytes, settings.job_limit_bytes, settings.job_limit_files, scratch)

@@ -7,10 +7,12 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from models.errors import InvalidRequestError, ThorascopeError, UploadTooLargeError
 from service.jobs.archive import Archive, is_zip
+from service.jobs.errors import OutOfStorageError
 from service.jobs.job import Job, Lane, Task
 from service.jobs.ledger import Claim, Ledger, Refused
 from service.jobs.outcome import Failure, Outcome, lines
@@ -29,11 +31,13 @@ class IntakeLimits:
         file_bytes: of one file, out of an archive too.
         job_bytes: of all files together.
         files: number of them.
+        scratch: folder in which an archive lies while it is unpacked; None for the system's temporary one.
     """
 
     file_bytes: int = 64 * 2**20
     job_bytes: int = 64 * 2**30
     files: int = 100_000
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +91,14 @@ class Intake:
             piece = self._start
             if is_zip(piece):
                 self._store.require_room()
-                self._archive = tempfile.TemporaryFile()  # noqa: SIM115 closed in `end_file`
+                self._archive = tempfile.TemporaryFile(dir=self._limits.scratch)  # noqa: SIM115 closed in `end_file`
         if self._archive is not None:
             if self._archive.tell() + len(piece) > self._limits.job_bytes:
                 raise UploadTooLargeError(f"the job is larger than {self._limits.job_bytes} bytes")
-            self._archive.write(piece)
+            try:
+                self._archive.write(piece)
+            except OSError as error:
+                raise OutOfStorageError("there is no room to unpack the archive") from error
         else:
             self._take(piece)
 

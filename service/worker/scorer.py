@@ -65,7 +65,11 @@ class Scorer:
         tasks: list[asyncio.Task[None]] = []
         files = iter(uploads)
         try:
-            while await room.acquire() and (following := await asyncio.to_thread(next, files, None)) is not None:
+            while True:
+                await room.acquire()
+                following = await asyncio.to_thread(next, files, None)
+                if following is None:
+                    break
                 tasks.append(asyncio.create_task(decode(*following)))
         finally:
             failures = [found for found in await asyncio.gather(*tasks, return_exceptions=True) if found is not None]

@@ -134,8 +134,9 @@ def test_a_file_that_kills_its_decoder__costs_its_own_row(cluster, full_size):
 
 
 def test_everything__may_be_killed_and_started_again(embedded, full_size):
-    """All processes killed, then `serve` again: the job goes on, and ends complete. Then SIGTERM with work in flight:
-    nothing is lost, and it exits within 30 s.
+    """All processes killed, then `serve` again: the job goes on, and ends complete.
+
+    Then SIGTERM with work in flight: nothing is lost, and it exits within 30 s.
     """
     total = 1000 if full_size else 40
     api = embedded.start_api()
