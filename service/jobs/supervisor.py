@@ -20,7 +20,7 @@ from service.settings import Settings, child_environment
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
-_BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
 _HEALTHY_S = 60.0  # who ran so long is started anew at once
 _WORKER_NICE = 10
 STOP_WITHIN_S = 8  # what `stop` takes at most; a worker killed in the middle of a chunk loses nothing but time

@@ -75,10 +75,9 @@ def test_redis__may_be_killed_and_paused(cluster, full_size):
     total, kills, pause_s = (1000, 10, 30.0) if full_size else (40, 2, 4.0)
     image = small_images(1)[0]
     cluster.start_redis()
+    cluster.settings["THORASCOPE_WORKERS"] = "2"  # under a supervisor: one that the watchdog ends is started anew
     api = cluster.start_api()
     job_id = api.submit(small_images(total))
-    cluster.start_worker()
-    cluster.start_worker()
     api.wait(job_id, done=1)
 
     for _ in range(kills):

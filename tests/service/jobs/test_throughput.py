@@ -27,7 +27,7 @@ MIB = 2**20
 
 
 def bare_rate(images: list[bytes], settings: Settings) -> float:
-    """Images a second of decoding all and then running the graph, batch by batch, with as many processes and threads."""
+    """Images a second of decoding all and then running the graph, batch by batch, with as many processes."""
 
     async def measure() -> float:
         engine = build_batch_engine(settings)
