@@ -55,6 +55,10 @@ serve: .venv/.ready ## Serve the bundled model on http://127.0.0.1:8000 (HOST, P
 test: .venv-dev/.ready ## Run the whole test suite
 	@.venv-dev/bin/python -m pytest $(ARGS)
 
+.PHONY: soak
+soak: .venv-dev/.ready ## Run the fault tests of batch scoring at full size (some 20 minutes)
+	@.venv-dev/bin/python -m pytest tests/service/jobs/test_faults.py tests/service/jobs/test_throughput.py --full-size -s --durations=0 $(ARGS)
+
 .PHONY: check
 check: .venv-dev/.ready ## Check format, lint, types, import contracts and the pins
 	.venv-dev/bin/ruff format --check .

@@ -25,6 +25,10 @@ class UndecodableImageError(ThorascopeError):
     code = "undecodable-image"
 
 
+class DecoderFaultError(UndecodableImageError):
+    """The decoder crashed, stalled, or ran out of memory; to a client the file is undecodable, which it may well be."""
+
+
 class NotAChestRadiographError(ThorascopeError):
     """The header, or the image gate, says that this is no chest radiograph.
 

@@ -12,6 +12,17 @@ settings.register_profile("product", deadline=None, suppress_health_check=[Healt
 settings.load_profile("product")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make soak` is the suite's fault tests at the size that the documentation speaks of."""
+    parser.addoption("--full-size", action="store_true", help="run fault tests with as many images as is promised")
+
+
+@pytest.fixture(scope="session")
+def full_size(request: pytest.FixtureRequest) -> bool:
+    """Whether the fault tests run at full size."""
+    return bool(request.config.getoption("--full-size"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real radiographs and reference material beside the repository; never part of it."""

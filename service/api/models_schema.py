@@ -2,8 +2,8 @@
 
 from typing import Self
 
-from service.api.schemas import Body, ModelBody
 from service.inference.answers import ServedModel
+from service.inference.schemas import Body, ModelBody
 
 
 class ModelFindingBody(Body):

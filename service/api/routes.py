@@ -1,6 +1,5 @@
 """The two questions of the mission, and what is served: read, ask the engine, answer."""
 
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -8,15 +7,16 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from models.errors import InvalidRequestError
-from service.api.anomaly_schema import AnomalyResponse, anomaly_arrays
 from service.api.errors import NotReadyError
 from service.api.models_schema import ModelDescription, ModelsResponse
 from service.api.negotiation import JSON, NPZ, PNG, negotiate
-from service.api.predict_schema import PredictResponse
 from service.api.problem_docs import problem_responses
+from service.api.query import GateMode, known_findings
 from service.api.uploads import BODY_SCHEMA, read_image
+from service.inference.anomaly_schema import AnomalyResponse, anomaly_arrays
 from service.inference.answers import AnomalyOptions, PredictOptions, Saliency
 from service.inference.engine import Engine
+from service.inference.predict_schema import PredictResponse
 from service.telemetry import request_id
 
 _UPLOAD_PROBLEMS = (
@@ -31,13 +31,6 @@ _UPLOAD_PROBLEMS = (
     "overloaded",
     "not-ready",
 )
-
-
-class GateMode(StrEnum):
-    """Whether what the gate rejects is refused."""
-
-    ON = "on"
-    OFF = "off"
 
 
 class AnomalyQuery(BaseModel):
@@ -87,7 +80,7 @@ async def predict(
 ) -> Response:
     """Probabilities and Grad-CAM boxes of one frontal chest radiograph; as `image/png`, the overlay at source size."""
     options = PredictOptions(
-        findings=_parse_findings(findings, engine),
+        findings=known_findings(findings, engine.model),
         saliency=saliency,
         refuse_rejected=gate is GateMode.ON,
         overlay=media_type == PNG,
@@ -142,18 +135,3 @@ async def anomaly_map(
 async def models(engine: ReadyEngine) -> ModelsResponse:
     """What is served: names, thresholds, findings, and the masks that an anomaly map may be asked for."""
     return ModelsResponse(models=[ModelDescription.of(engine.model)])
-
-
-def _parse_findings(text: str | None, engine: Engine) -> frozenset[str] | None:
-    """Names out of a comma separated list; None for all.
-
-    Raises:
-        InvalidRequestError: a name the model does not know. It is not repeated; those that exist are listed.
-    """
-    if not text:
-        return None
-    known = [finding.name for finding in engine.model.manifest.findings]
-    names = frozenset(name.strip() for name in text.split(","))
-    if not names.issubset(known):
-        raise InvalidRequestError(f"query parameter findings: the model knows {', '.join(known)}")
-    return names

@@ -1,6 +1,7 @@
 """A bound on request bodies: their bytes, their time, and the memory of all of them together."""
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +11,7 @@ from service.api.errors import UploadTimeoutError
 
 # Boundaries and part headers come on top of the file whose size is limited.
 MULTIPART_ALLOWANCE_BYTES = 16 * 1024
+_STREAM_ALLOWANCE_BYTES = 64 * 2**20  # of a hundred thousand parts
 
 # A client that is refused in the middle of its body sees a broken connection, not the answer, unless somebody takes
 # what it has already sent; but not for ever.
@@ -24,13 +26,24 @@ class UploadLimitMiddleware:
         limit_bytes: largest file; a body may be a little longer, for its multipart frame.
         memory_bytes: all bodies in memory together; a request that would exceed it is refused as overloaded.
         timeout_s: time for one body to arrive in full.
+        streams: paths whose bodies go to disk as they arrive, and their limits in bytes. They take no memory, and as
+            long as they need, if only every piece comes in time.
     """
 
-    def __init__(self, app: ASGIApp, *, limit_bytes: int, memory_bytes: int, timeout_s: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limit_bytes: int,
+        memory_bytes: int,
+        timeout_s: float,
+        streams: Mapping[str, int] | None = None,
+    ) -> None:
         self._app = app
         self.limit_bytes = limit_bytes
         self.memory_bytes = memory_bytes
         self.timeout_s = timeout_s
+        self.streams = streams or {}
         self.held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,26 +51,31 @@ class UploadLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _MeteredBody(self, Headers(scope=scope), receive)
+        body = _MeteredBody(self, Headers(scope=scope), receive, self.streams.get(scope.get("path", "")))
         try:
             await self._app(scope, body.receive, send)
         finally:
-            self.held_bytes -= body.num_bytes
+            self.held_bytes -= body.held_bytes
 
 
 class _MeteredBody:
     """The `receive` of one request, with a count, a limit and a clock."""
 
-    def __init__(self, account: UploadLimitMiddleware, headers: Headers, receive: Receive) -> None:
+    def __init__(
+        self, account: UploadLimitMiddleware, headers: Headers, receive: Receive, stream_limit_bytes: int | None
+    ) -> None:
         self._account = account
         self._receive = receive
-        self._limit_bytes = account.limit_bytes + MULTIPART_ALLOWANCE_BYTES
+        self._is_stream = stream_limit_bytes is not None
+        # A stream's own reader counts its files; this here bounds what comes around them, too.
+        allowance = _STREAM_ALLOWANCE_BYTES if self._is_stream else MULTIPART_ALLOWANCE_BYTES
+        self._limit_bytes = (stream_limit_bytes or account.limit_bytes) + allowance
         declared = headers.get("content-length", "")
         self._declared_bytes = int(declared) if declared.isdecimal() and len(declared) < 19 else None
         self._waits_for_continue = headers.get("expect", "").lower() == "100-continue"
         self._deadline: float | None = None
         self._complete = False
-        self.num_bytes = 0
+        self.num_bytes = self.held_bytes = 0
 
     async def receive(self) -> Message:
         """The next ASGI message; raises where the body is too long, too slow or one too many."""
@@ -82,14 +100,17 @@ class _MeteredBody:
 
     @property
     def _too_large(self) -> str:
-        return f"the upload is larger than {self._account.limit_bytes} bytes"
+        limit = self._limit_bytes - (_STREAM_ALLOWANCE_BYTES if self._is_stream else MULTIPART_ALLOWANCE_BYTES)
+        return f"the upload is larger than {limit} bytes"
 
     def _count(self, num_bytes: int) -> None:
         self.num_bytes += num_bytes
-        self._account.held_bytes += num_bytes
+        if not self._is_stream:
+            self.held_bytes += num_bytes
+            self._account.held_bytes += num_bytes
 
     async def _next(self) -> Message:
-        if self._deadline is None:
+        if self._deadline is None or self._is_stream:
             self._deadline = asyncio.get_running_loop().time() + self._account.timeout_s
         try:
             async with asyncio.timeout_at(self._deadline):

@@ -9,8 +9,8 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from service.api.anomaly_schema import AnomalyResponse
 from service.commands.files import NOTICE, FileRun, OutputFolder, add_file_arguments, settings_for
+from service.inference.anomaly_schema import AnomalyResponse
 from service.inference.answers import AnomalyOptions
 from service.inference.build import build_engine
 from service.settings import Settings

@@ -7,10 +7,10 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from service.api.predict_schema import PredictResponse
 from service.commands.files import NOTICE, FileRun, OutputFolder, add_file_arguments, settings_for
 from service.inference.answers import Prediction, PredictOptions
 from service.inference.build import build_engine
+from service.inference.predict_schema import PredictResponse
 from service.settings import Settings
 
 

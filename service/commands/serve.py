@@ -1,14 +1,24 @@
-"""`python -m service serve`: the HTTP service."""
+"""`python -m service serve`: the HTTP service, with its own Redis and worker unless the settings name others."""
 
 import argparse
 import signal
 import socket
 import sys
+import time
 
 import uvicorn
 
+from models.errors import StoreUnavailableError
 from service.api.app import create_app
+from service.api.job_desk import JobDesk
+from service.api.queue_engine import QueueEngine
 from service.commands.files import NOTICE
+from service.commands.job_runtime import own_runtime
+from service.inference.build import build_engine
+from service.inference.engine import Engine
+from service.jobs.build import JobParts, intake_limits
+from service.jobs.data_lock import DataFolderTakenError
+from service.jobs.supervisor import STOP_WITHIN_S
 from service.settings import Settings
 from service.telemetry import configure_logging
 
@@ -23,11 +33,28 @@ def run(_options: argparse.Namespace, settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM, then let running requests finish.
 
     Returns:
-        0 after such a signal, 1 where the service could not start.
+        0 after such a signal, 1 where the service could not start, 2 where another one has the data folder.
     """
     configure_logging(settings.log_level)
+    # From here on a signal is for the server. uvicorn raises the one that stopped it once more when it is done; by then
+    # all is put away, or is being: leave in peace.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave_before_serving)
+    try:
+        with own_runtime(settings) as parts:
+            return _serve(settings, parts)
+    except (DataFolderTakenError, StoreUnavailableError) as error:
+        print(f"thorascope: {error}", file=sys.stderr)
+        return 2
+
+
+def _serve(settings: Settings, parts: JobParts | None) -> int:
+    engine = _engine(settings, parts)
+    desk = None
+    if parts is not None:
+        desk = JobDesk(parts.ledger, parts.store, parts.reconciler, intake_limits(settings), time.time)
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, engine=engine, jobs=desk),
         host=settings.host,
         port=settings.port,
         lifespan="on",
@@ -36,18 +63,33 @@ def run(_options: argparse.Namespace, settings: Settings) -> int:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=settings.shutdown_grace_s,
+        timeout_graceful_shutdown=max(1, settings.shutdown_grace_s - STOP_WITHIN_S),
     )
-    server = _Server(config)
-    # uvicorn raises the signal that stopped it once more when it is done. By then all is put away: leave in peace.
+    server = _Server(config, desk)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: None)
     server.run()
     return 0 if server.started else 1
 
 
+def _engine(settings: Settings, parts: JobParts | None) -> Engine:
+    if settings.engine == "local":
+        return build_engine(settings)
+    if parts is None:
+        raise StoreUnavailableError("THORASCOPE_ENGINE=queue needs a Redis")
+    return QueueEngine(settings, parts.ledger, parts.store, parts.reconciler)
+
+
+def _leave_before_serving(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 class _Server(uvicorn.Server):
-    """Says in one plain line where it listens, once it does."""
+    """Says in one plain line where it listens, once it does; ends streams of events when it stops."""
+
+    def __init__(self, config: uvicorn.Config, desk: JobDesk | None) -> None:
+        super().__init__(config)
+        self._desk = desk
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -55,3 +97,8 @@ class _Server(uvicorn.Server):
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             print(f"Thorascope listens on {address} (documentation: {address}/docs). {NOTICE}", file=sys.stderr)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._desk is not None:
+            self._desk.closing.set()
+        await super().shutdown(sockets)

@@ -1,20 +1,33 @@
 """The engine that the settings ask for."""
 
+from typing import TypeVar
+
 from models.errors import InvalidBundleError
 from models.runtime.bundle import load_bundle
-from service.inference.decode_pool import DecodePool
+from service.inference.batch_engine import BatchEngine
+from service.inference.decode_pool import DEFAULT_DECODER, DecodePool
 from service.inference.decode_worker import DecodeLimits
-from service.inference.engine import Engine
 from service.inference.local_engine import EngineLimits, LocalEngine
 from service.settings import Settings
 
+EngineT = TypeVar("EngineT", bound=LocalEngine)
 
-def build_engine(settings: Settings) -> Engine:
+
+def build_engine(settings: Settings) -> LocalEngine:
     """Open the bundle and put an engine around it; it is not started yet.
 
     Raises:
         InvalidBundleError: the bundle cannot be served; the message names its folder.
     """
+    return _build(LocalEngine, settings, DEFAULT_DECODER, spinning=True)
+
+
+def build_batch_engine(settings: Settings, decoder: str = DEFAULT_DECODER) -> BatchEngine:
+    """The same, for a worker: its idle threads leave the cores to the process that answers at once."""
+    return _build(BatchEngine, settings, decoder, spinning=False)
+
+
+def _build(kind: type[EngineT], settings: Settings, decoder: str, *, spinning: bool) -> EngineT:
     decode_limits = DecodeLimits(
         wall_s=settings.decode_timeout_s,
         cpu_s=settings.decode_cpu_s,
@@ -27,10 +40,12 @@ def build_engine(settings: Settings) -> Engine:
         pixels=settings.pixel_limit_px,
         graph_runs=settings.inference_workers,
         threads=settings.inference_threads,
+        spinning=spinning,
     )
     try:
         bundle = load_bundle(settings.bundle_dir)
     except InvalidBundleError as error:
         raise InvalidBundleError(f"{settings.bundle_dir}: {error}") from error
-    pool = DecodePool(decode_limits, size=settings.decode_workers, recycle_after=settings.decode_recycle_after)
-    return LocalEngine(bundle, pool, limits)
+    recycle_after = settings.decode_recycle_after
+    pool = DecodePool(decode_limits, size=settings.decode_workers, recycle_after=recycle_after, decoder=decoder)
+    return kind(bundle, pool, limits)

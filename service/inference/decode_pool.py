@@ -7,10 +7,12 @@ is always one more than can be busy, and what is lost is replaced in the backgro
 import asyncio
 import logging
 import queue
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from typing import Any
 
-from models.errors import OverloadedError, UndecodableImageError
+from models.errors import DecoderFaultError, OverloadedError, UndecodableImageError
 from service.inference.decode_messages import order_to_header, result_from_frame
 from service.inference.decode_worker import DecodeLimits, DecodeWorker
 from service.inference.upload import DecodedUpload, DecodeOrder
@@ -56,7 +58,8 @@ class DecodePool:
 
         Raises:
             UnsupportedMediaError, ImageTooLargeError, NotAChestRadiographError: as `decode_upload` says.
-            UndecodableImageError: as it says, or the process died, stalled or answered nonsense.
+            UndecodableImageError: as it says.
+            DecoderFaultError: the process died, stalled, ran out of memory or answered nonsense.
             OverloadedError: no process can be had.
         """
         run = copy_context().run  # so that what is logged there carries the request's id
@@ -78,13 +81,13 @@ class DecodePool:
                 order_to_header(order), content, reply_limit_bytes=order.limit_px + order.contract.side**2
             )
             healthy = "fault" not in header
-            return result_from_frame(header, parts, order)
+            return _result(header, parts, order, healthy=healthy)
         except TimeoutError as error:
             healthy = False
-            raise UndecodableImageError(f"decoding takes longer than {self._limits.wall_s:g} s") from error
+            raise DecoderFaultError(f"decoding takes longer than {self._limits.wall_s:g} s") from error
         except BrokenWireError as error:
             healthy = False
-            raise UndecodableImageError("the decoder crashed on this file") from error
+            raise DecoderFaultError("the decoder crashed on this file") from error
         finally:
             self._give_back(worker, healthy=healthy)
 
@@ -138,3 +141,12 @@ class DecodePool:
                 self._idle.get_nowait().close()
             except queue.Empty:
                 return
+
+
+def _result(header: dict[str, Any], parts: Sequence[bytearray], order: DecodeOrder, *, healthy: bool) -> DecodedUpload:
+    try:
+        return result_from_frame(header, parts, order)
+    except UndecodableImageError as error:
+        if healthy:
+            raise
+        raise DecoderFaultError(str(error)) from error

@@ -41,6 +41,7 @@ class EngineLimits:
         pixels: largest picture.
         graph_runs: at once.
         threads: of one graph run; 0 leaves the number to the runtime.
+        spinning: whether idle threads of a graph wait actively.
     """
 
     requests: int = 32
@@ -48,6 +49,7 @@ class EngineLimits:
     pixels: int = 64_000_000
     graph_runs: int = 1
     threads: int = 0
+    spinning: bool = True
 
 
 class LocalEngine:
@@ -58,9 +60,13 @@ class LocalEngine:
     """
 
     def __init__(self, bundle: Bundle, pool: DecodePool, limits: EngineLimits) -> None:
-        self._classifier = Classifier.open(bundle, threads=limits.threads)
+        self._classifier = Classifier.open(bundle, threads=limits.threads, spinning=limits.spinning)
         has_reconstructor = bundle.manifest.reconstructor is not None
-        self._detector = AnomalyDetector.open(bundle, threads=limits.threads) if has_reconstructor else None
+        self._detector = (
+            AnomalyDetector.open(bundle, threads=limits.threads, spinning=limits.spinning)
+            if has_reconstructor
+            else None
+        )
         self._pool = pool
         self._limits = limits
         self._graphs = ThreadPoolExecutor(limits.graph_runs, thread_name_prefix="graph")
@@ -105,12 +111,7 @@ class LocalEngine:
 
     async def map_anomalies(self, content: bytes, options: AnomalyOptions) -> Anomaly:
         """See `Engine.map_anomalies`."""
-        detector = self._detector
-        if detector is None:
-            raise InvalidRequestError("the served bundle has no reconstructor, hence no anomaly maps")
-        masks = detector.spec.default_masks if options.masks is None else options.masks
-        if masks not in detector.spec.masks:
-            raise InvalidRequestError(f"masks must be one of {', '.join(map(str, detector.spec.masks))}")
+        detector, masks = self._detector_for(options)
         with self._admitted():
             clock = Clock()
             upload = await self._decode(
@@ -126,6 +127,16 @@ class LocalEngine:
             return Anomaly(
                 upload, found, masks, options.rounds, options.seed, boxes, timings=clock.timings(), picture=picture
             )
+
+    def _detector_for(self, options: AnomalyOptions) -> tuple[AnomalyDetector, int]:
+        """The detector, and K."""
+        detector = self._detector
+        if detector is None:
+            raise InvalidRequestError("the served bundle has no reconstructor, hence no anomaly maps")
+        masks = detector.spec.default_masks if options.masks is None else options.masks
+        if masks not in detector.spec.masks:
+            raise InvalidRequestError(f"masks must be one of {', '.join(map(str, detector.spec.masks))}")
+        return detector, masks
 
     @contextmanager
     def _admitted(self) -> Iterator[None]:

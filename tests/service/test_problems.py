@@ -8,11 +8,12 @@ import pytest
 
 from models.errors import CheckpointError, InvalidBundleError, ThorascopeError
 from service.api.problem_table import PROBLEMS
+from service.jobs.data_lock import DataFolderTakenError
 
 PAGE = Path(__file__).parents[2] / "docs" / "problems.md"
 
 # Met when the service starts or a model is trained; a client that meets one has met a bug, and gets `internal-error`.
-NOT_FOR_CLIENTS = {InvalidBundleError.code, CheckpointError.code}
+NOT_FOR_CLIENTS = {InvalidBundleError.code, CheckpointError.code, DataFolderTakenError.code}
 # What no error class stands for: the router's own, and what nobody foresaw.
 WITHOUT_CLASS = {"method-not-allowed", "internal-error"}
 

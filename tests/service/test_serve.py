@@ -68,9 +68,15 @@ def wait_until_gone(pids: list[int]) -> bool:
 
 
 @pytest.fixture
-def service(bundle_dir) -> Iterator[Service]:
-    """On a port that the system chooses."""
-    settings = {"THORASCOPE_BUNDLE_DIR": str(bundle_dir), "THORASCOPE_PORT": "0", "THORASCOPE_HOST": "127.0.0.1"}
+def service(bundle_dir, tmp_path) -> Iterator[Service]:
+    """On a port that the system chooses, by itself: what it does with jobs is in `tests/service/jobs`."""
+    settings = {
+        "THORASCOPE_BUNDLE_DIR": str(bundle_dir),
+        "THORASCOPE_DATA_DIR": str(tmp_path),
+        "THORASCOPE_REDIS_URL": f"unix://{tmp_path}/none.sock",
+        "THORASCOPE_PORT": "0",
+        "THORASCOPE_HOST": "127.0.0.1",
+    }
     environment = {name: value for name, value in os.environ.items() if name not in {"HOST", "PORT"}}  # noqa: TID251
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "service", "serve"],

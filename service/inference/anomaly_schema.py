@@ -5,7 +5,8 @@ from typing import Self
 
 import numpy as np
 
-from service.api.schemas import (
+from service.inference.answers import Anomaly, ServedModel
+from service.inference.schemas import (
     Body,
     BoxBody,
     GateBody,
@@ -16,7 +17,6 @@ from service.api.schemas import (
     TimingsBody,
     png_url,
 )
-from service.inference.answers import Anomaly, ServedModel
 
 
 class AnomalyBody(Body):

@@ -3,7 +3,8 @@
 import math
 from typing import Self
 
-from service.api.schemas import (
+from service.inference.answers import FindingAnswer, FindingSaliency, Prediction, ServedModel
+from service.inference.schemas import (
     Body,
     BoxBody,
     GateBody,
@@ -14,7 +15,6 @@ from service.api.schemas import (
     TimingsBody,
     png_url,
 )
-from service.inference.answers import FindingAnswer, FindingSaliency, Prediction, ServedModel
 
 
 class SaliencyBody(Body):

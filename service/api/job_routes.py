@@ -1,0 +1,161 @@
+"""Jobs: many images, one question, answered by workers; see docs/interface.md."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import ValidationError
+from starlette.background import BackgroundTask
+
+from models.errors import InvalidRequestError, StoreUnavailableError
+from service.api.job_desk import JobDesk
+from service.api.job_events import job_events
+from service.api.job_formats import MEDIA_TYPES, ResultFormat, Row, columns, to_csv, to_jsonl, write_parquet
+from service.api.job_schema import JobBody, JobForm, row_of
+from service.api.job_uploads import JOB_BODY_SCHEMA, JobBodyReader, form_errors
+from service.api.problem_docs import problem_responses
+from service.api.routes import ReadyEngine
+from service.jobs.errors import ConflictError
+from service.jobs.intake import Intake, Question
+from service.jobs.job import JobStatus
+from service.jobs.results import read_rows
+
+_POLL_AFTER_S = 2
+_JOB_PROBLEMS = ("unknown-job", "expired-job", "store-unavailable")
+
+router = APIRouter(tags=["jobs"])
+
+
+def get_desk(request: Request) -> JobDesk:
+    """The desk of this application.
+
+    Raises:
+        StoreUnavailableError: it has none: no Redis was configured, and none could be started.
+    """
+    desk: JobDesk | None = request.app.state.jobs
+    if desk is None:
+        raise StoreUnavailableError("this service runs without a job store: there is no redis-server to start")
+    return desk
+
+
+Desk = Annotated[JobDesk, Depends(get_desk)]
+
+
+@router.post(
+    "/jobs",
+    status_code=202,
+    response_model=JobBody,
+    responses=problem_responses(
+        "conflict",
+        "invalid-request",
+        "unsupported-media",
+        "upload-too-large",
+        "upload-timeout",
+        "out-of-storage",
+        "store-unavailable",
+        "not-ready",
+    ),
+    openapi_extra={"requestBody": JOB_BODY_SCHEMA},
+)
+async def create_job(
+    request: Request,
+    desk: Desk,
+    engine: ReadyEngine,
+    key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)] = None,
+) -> Response:
+    """Take a job in. Once it is answered with 202, every image in it will have a row, whatever dies in between."""
+    intake = await desk.begin()
+    try:
+        reader = await _read_body(request, desk, intake)
+        try:
+            form = JobForm.model_validate(reader.fields)
+        except ValidationError as error:
+            raise InvalidRequestError(form_errors(error.errors(include_input=False))) from error
+        settings = request.app.state.settings
+        options = form.options(engine.model, settings.rounds_limit)
+        question = Question(form.task, settings.batch_size_of(form.task), options=options)
+        status = await desk.commit(intake, question, key)
+    except BaseException:
+        await asyncio.shield(desk.run(intake.discard))
+        raise
+    return _answer(status, 202, {"Location": f"/v1/jobs/{status.job.id}"})
+
+
+@router.get("/jobs/{job_id}", response_model=JobBody, responses=problem_responses(*_JOB_PROBLEMS))
+async def job_status(job_id: str, desk: Desk) -> Response:
+    """How far the job is."""
+    return _answer(await desk.status(job_id), 200)
+
+
+@router.get(
+    "/jobs/{job_id}/results",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}},
+        **problem_responses(*_JOB_PROBLEMS, "conflict"),
+    },
+)
+async def job_results(
+    job_id: str,
+    desk: Desk,
+    engine: ReadyEngine,
+    wanted: Annotated[ResultFormat, Query(alias="format")] = ResultFormat.JSONL,
+) -> Response:
+    """A row an item, in the order of submission; of a job that is not over, the rows that are final."""
+    status = await desk.status(job_id)
+    media_type = MEDIA_TYPES[wanted]
+    found = await desk.ask(lambda: read_rows(desk.ledger, desk.store, job_id))
+    rows: Iterator[Row] = (row_of(file, outcome) for file, outcome in found)
+    if wanted is ResultFormat.JSONL:
+        return StreamingResponse(to_jsonl(rows), media_type=media_type)
+    table = columns(status.job.task, engine.model)
+    if wanted is ResultFormat.CSV:
+        return StreamingResponse(to_csv(rows, table), media_type=media_type)
+    if not status.is_over:
+        raise ConflictError("the job is not over; a Parquet file is written once, at its end")
+    with tempfile.NamedTemporaryFile(suffix=".parquet", delete=False) as file:
+        path = Path(file.name)
+    await desk.run(partial(write_parquet, rows, table, path))
+    name = f"{job_id}.parquet"
+    return FileResponse(path, media_type=media_type, filename=name, background=BackgroundTask(path.unlink))
+
+
+@router.get("/jobs/{job_id}/events", response_class=StreamingResponse, responses=problem_responses(*_JOB_PROBLEMS))
+async def events(job_id: str, desk: Desk) -> Response:
+    """Progress as server-sent events until the job is over: `progress`, at last `end`, each with the job as JSON."""
+    status = await desk.status(job_id)
+    stream: AsyncIterator[bytes] = job_events(desk, status)
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+@router.post("/jobs/{job_id}/cancel", response_model=JobBody, responses=problem_responses(*_JOB_PROBLEMS))
+async def cancel_job(job_id: str, desk: Desk) -> Response:
+    """Stop what is not done; rows that are final stay. A job that is over stays as it is."""
+    return _answer(await desk.cancel(job_id), 200)
+
+
+@router.delete("/jobs/{job_id}", status_code=204, responses=problem_responses(*_JOB_PROBLEMS))
+async def delete_job(job_id: str, desk: Desk) -> Response:
+    """Cancel the job and purge all of it."""
+    await desk.delete(job_id)
+    return Response(status_code=204)
+
+
+async def _read_body(request: Request, desk: JobDesk, intake: Intake) -> JobBodyReader:
+    reader = JobBodyReader(request, intake)
+    async for piece in request.stream():
+        if piece:
+            await desk.run(partial(reader.feed, piece))
+    reader.close()
+    return reader
+
+
+def _answer(status: JobStatus, code: int, headers: dict[str, str] | None = None) -> Response:
+    wait = {} if status.is_over else {"Retry-After": str(_POLL_AFTER_S)}
+    body = JobBody.of(status).model_dump_json()
+    return Response(body, code, media_type="application/json", headers={**wait, **(headers or {})})

@@ -1,0 +1,147 @@
+"""The engine that asks workers: an interactive request is a job of one item on a lane of its own."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from models.errors import (
+    InvalidBundleError,
+    OverloadedError,
+    StoreUnavailableError,
+    ThorascopeError,
+    UploadTooLargeError,
+)
+from models.runtime.bundle import load_manifest
+from service.inference.answer_messages import anomaly_from_frame, prediction_from_frame
+from service.inference.answers import Anomaly, AnomalyOptions, Prediction, PredictOptions, ServedModel
+from service.inference.wire import BrokenWireError
+from service.jobs.errors import UnknownJobError
+from service.jobs.intake import Intake, IntakeLimits, Question, new_job_id
+from service.jobs.job import Lane, Task
+from service.jobs.ledger import Ledger
+from service.jobs.packs import job_folder
+from service.jobs.reconciler import Reconciler
+from service.jobs.store import Store
+from service.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class QueueEngine:
+    """See `Engine`. Holds no model and decodes nothing; what is accepted survives a worker's death, as in any job."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, store: Store, reconciler: Reconciler) -> None:
+        self.model = served_model(settings.bundle_dir)
+        self._settings = settings
+        self._ledger = ledger
+        self._store = store
+        self._reconciler = reconciler
+        self._threads = ThreadPoolExecutor(settings.queue_limit, thread_name_prefix="ask")
+        self._num_inside = 0
+        self._is_ready = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a request would be taken now."""
+        return self._is_ready
+
+    async def start(self) -> None:
+        """Workers warm themselves."""
+        self._is_ready = True
+
+    async def close(self) -> None:
+        """Let running requests finish."""
+        self._is_ready = False
+        self._threads.shutdown(wait=False)
+
+    async def predict(self, content: bytes, options: PredictOptions) -> Prediction:
+        """See `Engine.predict`."""
+        wanted: dict[str, Any] = {
+            "findings": None if options.findings is None else sorted(options.findings),
+            "saliency": options.saliency,
+            "gate": "on" if options.refuse_rejected else "off",
+            "overlay": options.overlay,
+        }
+        limit_px = self._settings.pixel_limit_px
+        return await self._ask(
+            content, Task.PREDICT, wanted, lambda frame: prediction_from_frame(frame, self.model, limit_px)
+        )
+
+    async def map_anomalies(self, content: bytes, options: AnomalyOptions) -> Anomaly:
+        """See `Engine.map_anomalies`."""
+        wanted = {
+            "masks": options.masks,
+            "rounds": options.rounds,
+            "seed": options.seed,
+            "gate": "on" if options.refuse_rejected else "off",
+            "picture": options.picture,
+        }
+        limit_px = self._settings.pixel_limit_px
+        return await self._ask(
+            content, Task.ANOMALY_MAP, wanted, lambda frame: anomaly_from_frame(frame, self.model, limit_px)
+        )
+
+    async def _ask(self, content: bytes, task: Task, options: dict[str, Any], read: Callable[[bytes], T]) -> T:
+        if len(content) > self._settings.upload_limit_bytes:
+            raise UploadTooLargeError(f"the upload is larger than {self._settings.upload_limit_bytes} bytes")
+        async with self._admitted():
+            loop = asyncio.get_running_loop()
+            frame = await loop.run_in_executor(self._threads, self._exchange, content, task, options)
+            try:
+                return await loop.run_in_executor(self._threads, read, frame)
+            except BrokenWireError as error:
+                raise InvalidBundleError("a worker serves another bundle than this process") from error
+
+    @asynccontextmanager
+    async def _admitted(self) -> AsyncIterator[None]:
+        if self._num_inside >= self._settings.queue_limit:
+            limit = self._settings.queue_limit
+            raise OverloadedError(f"{limit} requests are being worked on, which is the limit")
+        self._num_inside += 1
+        try:
+            yield
+        finally:
+            self._num_inside -= 1
+
+    def _exchange(self, content: bytes, task: Task, options: dict[str, Any]) -> bytes:
+        """Put the upload down, wait for its answer, and clear both away."""
+        job_id = new_job_id()
+        intake = Intake(self._store, IntakeLimits(file_bytes=len(content) + 1), job_id)
+        try:
+            intake.put("upload", content)
+            intake.commit(self._ledger, Question(task, 1, Lane.INTERACTIVE, options), None, time.time())
+            self._reconciler.feed(Lane.INTERACTIVE)
+            if not self._ledger.wait(job_id, self._settings.queue_timeout_s):
+                raise OverloadedError(f"no worker answered within {self._settings.queue_timeout_s:g} s")
+            (segment,) = self._ledger.segments(job_id)
+            if segment.name.startswith("lost-"):
+                raise StoreUnavailableError("every worker was lost over this image")
+            return self._store.read(f"{job_folder(job_id)}/rows/{segment.name}")
+        finally:
+            self._clear(job_id)
+
+    def _clear(self, job_id: str) -> None:
+        try:
+            with suppress(UnknownJobError):  # it was never accepted, but its upload may be there
+                self._reconciler.purge(job_id)
+            self._store.delete(job_folder(job_id))
+        except (
+            ThorascopeError,
+            OSError,
+        ) as error:  # the answer counts; what stays behind is swept when it is a day old
+            _log.warning("an answered request was not cleared away", exc_info=error)
+
+
+def served_model(bundle_dir: Path) -> ServedModel:
+    """What a bundle says of itself; raises InvalidBundleError."""
+    try:
+        return ServedModel(*load_manifest(bundle_dir))
+    except InvalidBundleError as error:
+        raise InvalidBundleError(f"{bundle_dir}: {error}") from error

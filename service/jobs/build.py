@@ -1,0 +1,47 @@
+"""Ledger, queue, store and reconciler as the settings ask for, for any process that has to do with jobs."""
+
+import os
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+
+from celery import Celery
+
+from service.jobs.intake import IntakeLimits
+from service.jobs.private_redis import redis_url
+from service.jobs.queue import CeleryQueue, Queue, make_celery
+from service.jobs.reconciler import Reconciler, Retention
+from service.jobs.redis_ledger import RedisLedger
+from service.jobs.store import Store, open_store
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class JobParts:
+    """What one process needs; `owner` is its name in the ledger."""
+
+    ledger: RedisLedger
+    queue: Queue
+    store: Store
+    reconciler: Reconciler
+    celery: Celery
+    owner: str
+
+
+def build_job_parts(settings: Settings) -> JobParts:
+    """Put the parts together; nothing is connected to yet."""
+    url = settings.redis_url or redis_url(settings.data_dir)
+    ledger, app = RedisLedger(url), make_celery(url)
+    store = open_store(settings.store_address, reserve_bytes=settings.disk_reserve_bytes)
+    queue = CeleryQueue(app, ledger)
+    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    retention = Retention(settings.upload_retention_s, settings.result_retention_s)
+    return JobParts(ledger, queue, store, Reconciler(ledger, queue, store, retention, owner, time.time), app, owner)
+
+
+def intake_limits(settings: Settings) -> IntakeLimits:
+    """What one job may bring."""
+    scratch = settings.data_dir / "scratch"  # beside the uploads: /tmp may be small, or memory
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return IntakeLimits(settings.upload_limit_bytes, settings.job_limit_bytes, settings.job_limit_files, scratch)

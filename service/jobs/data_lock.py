@@ -1,0 +1,58 @@
+"""One owner a data folder: who holds the lock runs the private Redis; everybody else attaches to it, or gives way."""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Self
+
+from models.errors import ThorascopeError
+
+
+class DataFolderTakenError(ThorascopeError):
+    """Another process serves this data folder. Met at start, never by a client."""
+
+    code = "data-folder-taken"
+
+
+class DataLock:
+    """A lock that the kernel releases with its holder, however that ends; nothing is left to clean up.
+
+    Attributes:
+        path: of the file that is locked, which names the holder for people to read.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+
+    @classmethod
+    def acquire(cls, data_dir: Path) -> Self:
+        """Become the owner of the folder, which is made where it is missing.
+
+        Raises:
+            DataFolderTakenError: there is one; the message names its process.
+        """
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = data_dir / "owner.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(os.read(descriptor, 1000))
+            os.close(descriptor)
+            raise DataFolderTakenError(f"{data_dir} is in use by another thorascope ({holder})") from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, json.dumps({"pid": os.getpid()}).encode())
+        return cls(path, descriptor)
+
+    def release(self) -> None:
+        """Let others have the folder."""
+        os.close(self._descriptor)
+
+
+def _holder(content: bytes) -> str:
+    try:
+        return f"process {json.loads(content)['pid']}"
+    except (ValueError, LookupError, TypeError):
+        return "a process that is just starting"

@@ -1,0 +1,212 @@
+"""Taking a job in: uploads are stored, then the job is written down, and only then is it accepted."""
+
+import hashlib
+import json
+import secrets
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from models.errors import InvalidRequestError, ThorascopeError, UploadTooLargeError
+from service.jobs.archive import Archive, is_zip
+from service.jobs.errors import OutOfStorageError
+from service.jobs.job import Job, Lane, Task
+from service.jobs.ledger import Claim, Ledger, Refused
+from service.jobs.outcome import Failure, Outcome, lines
+from service.jobs.packs import PackWriter, job_folder
+from service.jobs.store import Store
+
+_NAME_LIMIT = 300
+REFUSED_SEGMENT = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeLimits:
+    """What one job may bring.
+
+    Attributes:
+        file_bytes: of one file, out of an archive too.
+        job_bytes: of all files together.
+        files: number of them.
+        scratch: folder in which an archive lies while it is unpacked; None for the system's temporary one.
+    """
+
+    file_bytes: int = 64 * 2**20
+    job_bytes: int = 64 * 2**30
+    files: int = 100_000
+    scratch: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of every file; `options` holds JSON values only."""
+
+    task: Task
+    batch_size: int
+    lane: Lane = Lane.BULK
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def new_job_id() -> str:
+    """Unguessable: 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
+class Intake:
+    """Collects the files of one job; used by one thread at a time, and blocking.
+
+    A file that breaks a rule by itself gets a row that says so; what breaks the rules of the whole raises.
+    """
+
+    def __init__(self, store: Store, limits: IntakeLimits, job_id: str) -> None:
+        self._store = store
+        self._limits = limits
+        self._job_id = job_id
+        self._packs = PackWriter(store, job_id)
+        self._digest = hashlib.sha256()
+        self._refused: dict[int, Failure] = {}
+        self._too_large = False
+        self._start = b""
+        self._archive: BinaryIO | None = None
+        self._num_parts = 0
+
+    def begin_file(self) -> None:
+        """A file follows, in pieces."""
+        self._start, self._archive, self._too_large = b"", None, False
+        self._num_parts += 1
+
+    def write(self, piece: bytes) -> None:
+        """A piece of the file; one that begins like a zip archive is unpacked once it is there.
+
+        Raises:
+            UploadTooLargeError, OutOfStorageError: of the job as a whole.
+        """
+        if len(self._start) < 4:
+            self._start += piece
+            if len(self._start) < 4:
+                return
+            piece = self._start
+            if is_zip(piece):
+                self._store.require_room()
+                self._archive = tempfile.TemporaryFile(dir=self._limits.scratch)  # noqa: SIM115 closed in `end_file`
+        if self._archive is not None:
+            if self._archive.tell() + len(piece) > self._limits.job_bytes:
+                raise UploadTooLargeError(f"the job is larger than {self._limits.job_bytes} bytes")
+            try:
+                self._archive.write(piece)
+            except OSError as error:
+                raise OutOfStorageError("there is no room to unpack the archive") from error
+        else:
+            self._take(piece)
+
+    def end_file(self, name: str) -> None:
+        """The file is complete. Raises as `write`, and InvalidRequestError for an archive that cannot be read."""
+        if self._archive is not None:
+            with self._archive as archive:
+                self._unpack(archive)
+            return
+        if len(self._start) < 4:
+            self._take(self._start)
+        self._end_item(name)
+
+    def put(self, name: str, content: bytes) -> None:
+        """One file as it is, an archive too. Raises as `write`."""
+        self._take(content)
+        self._end_item(name)
+
+    def refuse(self, name: str, error: ThorascopeError) -> None:
+        """One file that could not be had, with its reason."""
+        self._refused[self._packs.num_items] = Failure.of(error)
+        self._end_item(name)
+
+    def claim(self, key: str, question: Question) -> Claim:
+        """The claim on this job under a client's key, once all files are in."""
+        asked = json.dumps([question.task, question.options], sort_keys=True).encode()
+        body = hashlib.sha256(self._digest.digest() + asked).hexdigest()
+        return Claim(hashlib.sha256(key.encode()).hexdigest(), body)
+
+    def commit(self, ledger: Ledger, question: Question, claim: Claim | None, now: float) -> str:
+        """Accept the job.
+
+        Args:
+            claim: under which the same job is not made twice.
+
+        Returns:
+            Its id, or that of the job which the key has made before.
+
+        Raises:
+            InvalidRequestError: there is no file in it.
+            ConflictError: the key was used for another job.
+        """
+        if self._packs.num_items == 0:
+            raise InvalidRequestError("the job is empty: it needs at least one file")
+        if claim and (held := ledger.find_claim(claim)):
+            self.discard()
+            return held
+        self._packs.commit()
+        refused = None
+        if self._refused:
+            outcomes = [Outcome(index, failure=failure) for index, failure in self._refused.items()]
+            write_segment(self._store, self._job_id, REFUSED_SEGMENT, outcomes)
+            refused = Refused(REFUSED_SEGMENT, tuple(self._refused))
+        job = Job(
+            self._job_id,
+            question.task,
+            self._packs.num_items,
+            question.batch_size,
+            now,
+            question.lane,
+            question.options,
+        )
+        held = ledger.create(job, refused=refused, claim=claim)
+        if held != self._job_id:
+            self.discard()
+        return held
+
+    def discard(self) -> None:
+        """Remove all of it; the job was not accepted."""
+        if self._archive is not None:
+            self._archive.close()
+        with suppress(OSError, ThorascopeError):
+            self._packs.discard()
+
+    def _unpack(self, archive: BinaryIO) -> None:
+        for entry in Archive(archive, limit_files=self._limits.files - self._packs.num_items).entries():
+            self._too_large = False
+            try:
+                for piece in entry.pieces():
+                    self._take(piece)
+                    if self._too_large:
+                        break
+            except InvalidRequestError as error:
+                self._refused[self._packs.num_items] = Failure.of(error)
+            self._end_item(entry.name)
+
+    def _take(self, piece: bytes) -> None:
+        if self._packs.item_bytes + len(piece) > self._limits.file_bytes:
+            self._too_large = True
+        if self._too_large:
+            return
+        if self._packs.num_bytes + len(piece) > self._limits.job_bytes:
+            raise UploadTooLargeError(f"the job is larger than {self._limits.job_bytes} bytes")
+        self._digest.update(piece)
+        self._packs.write(piece)
+
+    def _end_item(self, name: str) -> None:
+        if self._packs.num_items >= self._limits.files:
+            raise UploadTooLargeError(f"a job takes {self._limits.files} files")
+        name = "".join(filter(str.isprintable, name))[-_NAME_LIMIT:]
+        self._digest.update(json.dumps([name, self._packs.item_bytes]).encode())
+        if self._too_large:
+            error = UploadTooLargeError(f"the file is larger than {self._limits.file_bytes} bytes")
+            self._refused[self._packs.num_items] = Failure.of(error)
+        self._packs.end_item(name)
+
+
+def write_segment(store: Store, job_id: str, segment: str, outcomes: Iterable[Outcome]) -> None:
+    """Write rows; they count once the ledger has taken them."""
+    with store.create(f"{job_folder(job_id)}/rows/{segment}") as file:
+        file.write(lines(outcomes))

@@ -1,0 +1,131 @@
+"""A worker process: Celery's consumer in the main thread, the engine on a loop beside it, and a pulse.
+
+One message at a time, in this process (Celery's solo pool): nothing is forked after ONNX Runtime has started its
+threads, and a GPU has one owner. More workers are more processes.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from celery import Celery
+
+from models.errors import ThorascopeError
+from service.inference.batch_engine import BatchEngine
+from service.jobs.build import JobParts
+from service.jobs.job import Chunk, Lane
+from service.jobs.queue import TASK, queue_name
+from service.settings import Settings
+from service.worker.pulse import Pulse, PulseLimits
+from service.worker.runner import Holder, Runner, run_forever
+from service.worker.scorer import Scorer
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_STORE_RETRY_S = 0.5
+_SPARE_S = 30.0  # a decoder process may have to start before the one file it takes begins
+
+
+class WorkerProcess:
+    """Everything a worker is made of.
+
+    Args:
+        lanes: to take messages from, the more urgent first.
+    """
+
+    def __init__(self, settings: Settings, parts: JobParts, engine: BatchEngine, lanes: Sequence[Lane]) -> None:
+        self._engine = engine
+        self._parts = parts
+        self._lanes = lanes
+        self._loop = asyncio.new_event_loop()
+        self._stop = threading.Event()
+        limits = PulseLimits(settings.lease_s, settings.watchdog_s, 2 * settings.decode_timeout_s + _SPARE_S)
+        self._pulse = Pulse(
+            parts.ledger, parts.owner, limits, self._work_waits, (time.time, time.monotonic), _end_this_process
+        )
+        scorer = Scorer(engine, parts.ledger.note_fault, self._pulse.step, settings.decode_workers + 1)
+        holder = Holder(parts.owner, settings.lease_s)
+        self._runner = Runner(parts.ledger, parts.store, scorer, self._pulse, self._submit, holder)
+
+    def run(self) -> int:
+        """Work until SIGTERM or SIGINT; a chunk in hand is finished first.
+
+        Returns:
+            The exit status.
+        """
+        threads = [
+            threading.Thread(target=run_forever, args=(self._loop,), name="engine", daemon=True),
+            threading.Thread(target=self._pulse.run, args=(self._stop,), name="pulse", daemon=True),
+            threading.Thread(target=self._parts.reconciler.run, args=(self._stop,), name="reconciler", daemon=True),
+        ]
+        threads[0].start()
+        self._submit(self._engine.start()).result()
+        for thread in threads[1:]:
+            thread.start()
+        _log.info("worker ready", extra={"fields": {"lanes": list(self._lanes)}})
+        try:
+            return self._consume(self._parts.celery)
+        finally:
+            self._stop.set()
+            self._submit(self._engine.close()).result()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _consume(self, app: Celery) -> int:
+        @app.task(name=TASK)  # type: ignore[untyped-decorator]
+        def score(job_id: str, start: int, stop: int) -> None:
+            self._runner.run(job_id, Chunk(start, stop))
+            self._feed()
+
+        app.finalize()
+        worker = app.Worker(
+            pool="solo",
+            queues=[queue_name(lane) for lane in self._lanes],
+            hostname=f"thorascope-{os.getpid()}@{socket.gethostname()}",
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+            quiet=True,
+            loglevel=logging.getLogger().level or logging.INFO,
+        )
+        worker.start()
+        return int(worker.exitcode or 0)
+
+    def _feed(self) -> None:
+        """Keep the lane filled without waiting for the reconciler."""
+        try:
+            for lane in self._lanes:
+                self._parts.reconciler.feed(lane)
+        except ThorascopeError:
+            return  # the reconciler will
+
+    def _work_waits(self) -> bool:
+        return any(self._parts.queue.waiting(lane) for lane in self._lanes)
+
+    def _submit(self, coroutine: Coroutine[Any, Any, T], /) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+
+def wait_for_store(ping: Callable[[], None], timeout_s: float) -> None:
+    """Wait until the ledger answers: worker and Redis may have been started together. Raises StoreUnavailableError."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return ping()
+        except ThorascopeError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_STORE_RETRY_S)
+
+
+def _end_this_process() -> None:
+    """Not even clean-up is left to a process that no longer does what it should."""
+    os.kill(os.getpid(), signal.SIGKILL)

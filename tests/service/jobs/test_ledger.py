@@ -1,0 +1,309 @@
+"""The ledger's promises, held against the one in memory and the one in a real Redis alike."""
+
+import threading
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models.errors import StoreUnavailableError
+from service.jobs.errors import ConflictError, ExpiredJobError, UnknownJobError
+from service.jobs.job import Chunk, Job, JobState, Lane, Segment, Task
+from service.jobs.ledger import FAULT_LIMIT, LOSS_LIMIT, OFFER_S, Claim, Offer, Refused
+from service.jobs.memory_ledger import MemoryLedger
+from service.jobs.redis_ledger import RedisLedger
+
+NOW = 1_000.5
+LEASE_S = 10.0
+
+
+def job(job_id="a", total=10, batch_size=4, lane=Lane.BULK):
+    return Job(job_id, Task.PREDICT, total, batch_size, NOW, lane, {"gate": "on"})
+
+
+@pytest.fixture(params=["memory", "redis"])
+def ledger(request):
+    """Both kinds."""
+    return MemoryLedger() if request.param == "memory" else request.getfixturevalue("redis_ledger")
+
+
+def work(ledger, worker, now):
+    """Do all that is on offer; the items that became final."""
+    written: list[int] = []
+    for offer in ledger.offer(Lane.BULK, 100, now):
+        items = ledger.lease(offer.job_id, offer.chunk, worker, now, LEASE_S)
+        done = ledger.finish(offer.job_id, offer.chunk, f"{worker}{offer.chunk}", dict.fromkeys(items, False), now)
+        written += [] if done is None else done
+    return written
+
+
+class TestCreate:
+    def test_a_job_is_read_back_as_it_was_written(self, ledger):
+        """Options, numbers and times included."""
+        assert "a" == ledger.create(job())
+
+        assert job() == ledger.job("a")
+
+    def test_a_new_job_is_queued_and_offered_in_chunks_of_its_batch_size(self, ledger):
+        """Cut by submission index; the last is what is left."""
+        ledger.create(job())
+
+        assert JobState.QUEUED is ledger.status("a").state
+        assert [Offer("a", Chunk(0, 4)), Offer("a", Chunk(4, 8)), Offer("a", Chunk(8, 10))] == sorted(
+            ledger.offer(Lane.BULK, 9, NOW), key=lambda offer: offer.chunk
+        )
+
+    def test_refused_items_are_final_from_the_start(self, ledger):
+        """They have rows, and are not offered."""
+        ledger.create(job(), refused=Refused("refused", (0, 1, 2, 3, 9)))
+
+        assert (5, 5) == (ledger.status("a").done, ledger.status("a").failed)
+        assert [Segment("refused", (0, 1, 2, 3, 9))] == ledger.segments("a")
+        assert {Chunk(4, 8), Chunk(8, 10)} == {offer.chunk for offer in ledger.offer(Lane.BULK, 9, NOW)}
+        assert [8] == ledger.lease("a", Chunk(8, 10), "w", NOW, LEASE_S)
+
+    def test_a_job_of_refused_items_is_done_at_once(self, ledger):
+        """Nobody would ever finish it."""
+        ledger.create(job(total=2), refused=Refused("refused", (0, 1)))
+
+        assert JobState.DONE is ledger.status("a").state
+        assert [] == ledger.offer(Lane.BULK, 9, NOW)
+
+    def test_the_same_claim_leads_to_the_same_job(self, ledger):
+        """Idempotency-Key: a repeated request makes no second job."""
+        claim = Claim("key", "body")
+
+        assert None is ledger.find_claim(claim)
+        assert ["a", "a"] == [ledger.create(job("a"), claim=claim), ledger.create(job("b"), claim=claim)]
+        assert "a" == ledger.find_claim(claim)
+        with pytest.raises(UnknownJobError):
+            ledger.status("b")
+
+    def test_the_same_key_for_another_body_is_a_conflict(self, ledger):
+        """Somebody's mistake, not a new job."""
+        ledger.create(job("a"), claim=Claim("key", "body"))
+
+        with pytest.raises(ConflictError):
+            ledger.create(job("b"), claim=Claim("key", "other"))
+        with pytest.raises(ConflictError):
+            ledger.find_claim(Claim("key", "other"))
+
+    def test_a_claim_ends_with_its_job(self, ledger):
+        """After a purge the same request may be made again."""
+        claim = Claim("key", "body")
+        ledger.create(job("a"), claim=claim)
+        ledger.delete("a")
+
+        assert "b" == ledger.create(job("b"), claim=claim)
+
+
+class TestOffer:
+    def test_what_is_offered_is_not_offered_again_at_once(self, ledger):
+        """A message is on its way."""
+        ledger.create(job())
+        ledger.offer(Lane.BULK, 9, NOW)
+
+        assert [] == ledger.offer(Lane.BULK, 9, NOW + OFFER_S - 1)
+
+    def test_an_offer_nobody_took_is_made_again_whole(self, ledger):
+        """The message was lost; no worker is to blame."""
+        ledger.create(job(total=4))
+        ledger.offer(Lane.BULK, 9, NOW)
+
+        assert [Offer("a", Chunk(0, 4))] == ledger.offer(Lane.BULK, 9, NOW + OFFER_S)
+
+    def test_no_more_is_offered_than_asked_for(self, ledger):
+        """The queue stays short, however long the job."""
+        ledger.create(job())
+
+        assert [Offer("a", Chunk(0, 4))] == ledger.offer(Lane.BULK, 1, NOW)
+
+    def test_jobs_take_turns(self, ledger):
+        """A small job does not wait for the end of a large one."""
+        ledger.create(job("a", total=100))
+        ledger.create(job("b", total=4))
+
+        assert {"a", "b"} == {offer.job_id for offer in ledger.offer(Lane.BULK, 4, NOW)}
+
+    def test_lanes_are_apart(self, ledger):
+        """Whoever serves the one sees nothing of the other."""
+        ledger.create(job("a", lane=Lane.INTERACTIVE))
+
+        assert [] == ledger.offer(Lane.BULK, 9, NOW)
+        assert 3 == len(ledger.offer(Lane.INTERACTIVE, 9, NOW))
+        assert (1, 0) == (ledger.backlog(Lane.INTERACTIVE), ledger.backlog(Lane.BULK))
+
+
+class TestLease:
+    def test_one_worker_gets_a_chunk(self, ledger):
+        """The other gets nothing, and does nothing."""
+        ledger.create(job())
+
+        assert [0, 1, 2, 3] == ledger.lease("a", Chunk(0, 4), "w1", NOW, LEASE_S)
+        assert [] == ledger.lease("a", Chunk(0, 4), "w2", NOW, LEASE_S)
+        assert JobState.RUNNING is ledger.status("a").state
+
+    def test_a_renewed_lease_is_not_overdue(self, ledger):
+        """Long chunks are not taken away from a worker that lives."""
+        ledger.create(job(total=4))
+        ledger.lease("a", Chunk(0, 4), "w1", NOW, LEASE_S)
+
+        assert ledger.renew("a", Chunk(0, 4), "w1", NOW + 9, LEASE_S)
+        assert not ledger.renew("a", Chunk(0, 4), "w2", NOW + 9, LEASE_S)
+        assert [] == ledger.offer(Lane.BULK, 9, NOW + 18)
+
+    def test_a_lost_worker_splits_its_chunk(self, ledger):
+        """Whatever took it down is soon alone."""
+        ledger.create(job(total=4))
+        ledger.lease("a", Chunk(0, 4), "w1", NOW, LEASE_S)
+
+        assert [Chunk(0, 2), Chunk(2, 4)] == [offer.chunk for offer in ledger.offer(Lane.BULK, 9, NOW + LEASE_S)]
+        assert [] == ledger.lease("a", Chunk(0, 4), "w2", NOW + LEASE_S, LEASE_S)
+
+    def test_a_chunk_given_back_is_offered_whole_when_it_is_due(self, ledger):
+        """A full disk is nobody's fault."""
+        ledger.create(job(total=4))
+        ledger.lease("a", Chunk(0, 4), "w1", NOW, LEASE_S)
+        ledger.release("a", Chunk(0, 4), "w1", NOW + 5)
+
+        assert [] == ledger.offer(Lane.BULK, 9, NOW + 4)
+        assert [Offer("a", Chunk(0, 4))] == ledger.offer(Lane.BULK, 9, NOW + 5)
+
+    def test_an_item_that_takes_every_worker_down_is_hopeless(self, ledger):
+        """It is offered no more, until it is written off."""
+        ledger.create(job(total=1))
+        now = NOW
+        for _ in range(LOSS_LIMIT):
+            assert 1 == len(ledger.offer(Lane.BULK, 9, now))
+            ledger.lease("a", Chunk(0, 1), "w", now, LEASE_S)
+            now += LEASE_S
+
+        assert [] == ledger.offer(Lane.BULK, 9, now)
+        assert [] == ledger.offer(Lane.BULK, 9, now + 1000)
+        assert [("a", 0)] == ledger.hopeless(5)
+        assert (0,) == ledger.finish("a", Chunk(0, 1), "s", {0: True}, now)
+        assert ([], JobState.DONE) == (ledger.hopeless(5), ledger.status("a").state)
+
+    def test_faults_are_counted_by_item(self, ledger):
+        """Whichever worker meets them."""
+        ledger.create(job())
+
+        assert [1, 2, 1] == [ledger.note_fault("a", index) for index in (3, 3, 4)]
+        assert FAULT_LIMIT == 2
+
+
+class TestFinish:
+    def test_an_item_becomes_final_once(self, ledger):
+        """Two workers with the same chunk: one row an item counts."""
+        ledger.create(job(total=4))
+
+        assert (0, 1) == ledger.finish("a", Chunk(0, 4), "w1", {0: False, 1: True}, NOW)
+        assert (2, 3) == ledger.finish("a", Chunk(0, 4), "w2", {0: True, 1: False, 2: False, 3: False}, NOW + 1)
+        assert [Segment("w1", (0, 1)), Segment("w2", (2, 3))] == ledger.segments("a")
+        assert (4, 1, JobState.DONE) == (ledger.status("a").done, ledger.status("a").failed, ledger.status("a").state)
+        assert NOW + 1 == ledger.status("a").finished_at
+
+    def test_a_worker_thought_lost_may_still_finish(self, ledger):
+        """Its work is as good as another's; the halves find nothing left to do."""
+        ledger.create(job(total=4))
+        ledger.lease("a", Chunk(0, 4), "w1", NOW, LEASE_S)
+        ledger.offer(Lane.BULK, 9, NOW + LEASE_S)
+
+        assert (0, 1, 2, 3) == ledger.finish("a", Chunk(0, 4), "w1", dict.fromkeys(range(4), False), NOW + 11)
+        assert [] == ledger.lease("a", Chunk(0, 2), "w2", NOW + 12, LEASE_S)
+
+    def test_nothing_is_added_to_a_cancelled_job(self, ledger):
+        """What was final stays."""
+        ledger.create(job(total=4))
+        ledger.finish("a", Chunk(0, 4), "w1", {0: False}, NOW)
+        ledger.cancel("a", NOW)
+
+        assert () == ledger.finish("a", Chunk(0, 4), "w2", {1: False}, NOW)
+        assert (1, JobState.CANCELLED) == (ledger.status("a").done, ledger.status("a").state)
+        assert [] == ledger.offer(Lane.BULK, 9, NOW + 99)
+        assert [] == ledger.lease("a", Chunk(0, 4), "w2", NOW, LEASE_S)
+
+    def test_cancelling_what_is_done_changes_nothing(self, ledger):
+        """It came too late."""
+        ledger.create(job(total=1))
+        ledger.finish("a", Chunk(0, 1), "w1", {0: False}, NOW)
+        ledger.cancel("a", NOW)
+
+        assert JobState.DONE is ledger.status("a").state
+
+    def test_a_deleted_job_is_gone_and_remembered(self, ledger):
+        """410 and not 404; a worker in the middle of it learns that its files are to go too."""
+        ledger.create(job())
+        ledger.delete("a")
+
+        for question in (ledger.status, ledger.segments, ledger.delete, lambda name: ledger.cancel(name, NOW)):
+            with pytest.raises(ExpiredJobError):
+                question("a")
+        with pytest.raises(UnknownJobError):
+            ledger.status("b")
+        assert None is ledger.finish("a", Chunk(0, 4), "w1", {0: False}, NOW)
+        assert [False] == ledger.exists(["a"])
+
+    def test_jobs_that_ended_long_ago_are_found(self, ledger):
+        """For retention."""
+        ledger.create(job("a", total=1))
+        ledger.create(job("b"))
+        ledger.finish("a", Chunk(0, 1), "w1", {0: False}, NOW)
+
+        assert ([], ["a"]) == (ledger.finished_before(NOW, 9), ledger.finished_before(NOW + 1, 9))
+
+
+class TestSignal:
+    def test_a_signal_wakes_who_waits(self, ledger):
+        """From another thread, as from another process."""
+        threading.Timer(0.1, ledger.signal, ["a"]).start()
+
+        assert ledger.wait("a", 5)
+        assert not ledger.wait("a", 0.05)
+
+
+class TestLaw:
+    @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(deaths=st.lists(st.booleans(), max_size=25), total=st.integers(1, 20))
+    def test_every_item_becomes_final_exactly_once_whatever_dies(self, ledger, deaths, total):
+        """Workers die with chunks in their hands; offers are lost; in the end each item is in one segment, once."""
+        job_id = f"law{time.monotonic_ns()}"
+        ledger.create(job(job_id, total=total))
+        now = NOW
+        for number, dies in enumerate(deaths):
+            for offer in ledger.offer(Lane.BULK, 1, now):
+                if items := ledger.lease(offer.job_id, offer.chunk, f"w{number}", now, LEASE_S):
+                    done = {} if dies else dict.fromkeys(items, False)
+                    _ = done and ledger.finish(offer.job_id, offer.chunk, f"s{number}", done, now)
+            now += LEASE_S
+        while not ledger.status(job_id).is_over:
+            work(ledger, "last", now)
+            for hopeless, index in ledger.hopeless(99):
+                ledger.finish(hopeless, Chunk(index, index + 1), "hopeless", {index: True}, now)
+            now += OFFER_S
+
+        final = [index for segment in ledger.segments(job_id) for index in segment.indices]
+        assert list(range(total)) == sorted(final)
+
+
+class TestRedis:
+    def test_two_cannot_hold_one_lock(self, redis_ledger):
+        """One reconciler at a time; the lock falls open when its holder is gone."""
+        assert redis_ledger.acquire("sweep", "a", 0.2)
+        assert redis_ledger.acquire("sweep", "a", 0.2)
+        assert not redis_ledger.acquire("sweep", "b", 0.2)
+        time.sleep(0.3)
+        assert redis_ledger.acquire("sweep", "b", 0.2)
+
+    def test_a_redis_that_is_away_is_said_to_be_at_once(self, tmp_path):
+        """No waiting, no foreign exception."""
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailableError):
+            RedisLedger(f"unix://{tmp_path}/none.sock").ping()
+
+        assert time.monotonic() - began < 1
+
+    def test_the_private_redis_loses_nothing_it_has_acknowledged(self, redis_ledger):
+        """appendonly, noeviction."""
+        assert [] == redis_ledger.unsafe_settings()
