@@ -1,9 +1,11 @@
 """What training compiles is one graph: no step of it falls back to Python in between."""
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import nn
 
 from models.nets.densenet import DenseNetClassifier, DenseNetShape
 from models.nets.resnet import ResNetClassifier, ResNetShape
@@ -13,7 +15,7 @@ from tests.goldens import relative_error
 # Tracing alone: the same operators in the same order.
 TOLERANCE = 1e-6
 
-CLASSIFIERS = {
+CLASSIFIERS: dict[str, Callable[[], nn.Module]] = {
     "class token": lambda: goldens.classifier("token"),
     "average pool": lambda: goldens.classifier("avg"),
     "DenseNet": lambda: DenseNetClassifier(2, DenseNetShape(4, (1, 1, 1, 1), 8)),
