@@ -117,6 +117,8 @@ def _rows(dataset: Dataset, subject: Subject, split: str, *, complete: bool) -> 
     if len(kept) < len(rows):
         reason = "lack a known label" if complete else "say nothing of these findings"
         print(f"{len(rows) - len(kept)} of {len(rows)} rows of split {split} {reason}: not scored.")
+    if partial := sum(not wanted <= row.known for row in kept):
+        print(f"{partial} rows know some findings only and may bring positives without negatives: see --complete.")
     return kept
 
 

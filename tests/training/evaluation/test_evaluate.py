@@ -83,7 +83,9 @@ class TestFindings:
         change(site, lambda index, row: row | {"nih_index": "", "label": "Mass"} if index == 0 else row)
 
         run("evaluate", *arguments(site))
-        assert "6 images of 6 patients" in capsys.readouterr().out
+        text = capsys.readouterr().out
+        assert "6 images of 6 patients" in text
+        assert "1 rows know some findings only and may bring positives without negatives" in text
         known = [finding["unknown"] for finding in json.loads((site / "report.json").read_text())["report"]["findings"]]
         assert [1, 0] == [known[CHESTXRAY14.index(name)] for name in ("Edema", "Mass")]
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.training.evaluation.samples import cohort
 from training.data.dataset import DataError, Row
+from training.evaluation.bootstrap import Resampling, auroc_draws, interval
 from training.evaluation.comparison import compare
 from training.evaluation.operating import Thresholds, operating_point
 from training.evaluation.report import FindingsReport, findings_report
@@ -222,6 +223,18 @@ class TestComparison:
         assert 2 == comparison.num_defined
         means = np.mean([[part.delong.auroc_a, part.delong.auroc_b] for part in comparison.findings[::2]], axis=0)
         assert means == pytest.approx([comparison.mean_a, comparison.mean_b])
+
+    def test_intervals_are_those_of_paired_draws(self):
+        """Of each finding's difference, and of the difference of the means."""
+        labels, logits, patients = cohort(np.random.default_rng(0))
+        noisy = logits + np.random.default_rng(1).normal(0, 1, logits.shape).astype(np.float32)
+
+        comparison = compare(scores_of(logits), scores_of(noisy), labels, patients, **FAST)
+
+        resampling = Resampling.by_patient(patients, FAST["num_resamples"], seed=0)
+        differences = auroc_draws(labels, logits, resampling) - auroc_draws(labels, noisy, resampling)
+        assert [interval(column) for column in differences.T] == [part.interval for part in comparison.findings]
+        assert interval(differences.mean(axis=1)) == pytest.approx(comparison.interval)
 
     def test_a_model_against_itself_differs_by_nothing(self):
         """In no draw, because they are paired; and what never differs gets no interval."""
