@@ -3,8 +3,8 @@
 Before the first block, a hidden token is the mask token plus its position: the same in every image. So `norm1` and
 `qkv` of that block are computed for hidden tokens once a step, not once an image. After the last block only hidden
 tokens are painted, so that block computes its attention's queries, its projection and its MLP for them alone. Value and
-gradients are those of `MaskedAutoencoder.decode`; with two blocks of width 512 a tenth of all products of a step is
-saved.
+gradients are those of `MaskedAutoencoder.decode`. Of a ViT-S with the decoder 512x2 at a mask ratio of 0.90 and eight
+images, this saves 9 % of all multiply-accumulates (tests/models/nets/test_cost.py counts them).
 """
 
 from collections.abc import Sequence

@@ -80,6 +80,35 @@ def test_measure__an_autoencoder_saves_what_is_hidden(encoder, decoder, mask_rat
     assert official["incl_attention_matmuls_GMACs"] == pytest.approx((cost.true_macs + saved) / 1e9, abs=ROUNDING)
 
 
+class _TrainingLoss(torch.nn.Module):
+    """What is counted is what is called."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs):
+        return self.network.training_loss(*inputs)
+
+
+def test_measure__a_training_step_decodes_what_it_paints():
+    """Of 196 patches 19 are visible: the first block shares the hidden ones, the last drops the visible ones."""
+    batch, tokens, visible, width = 8, 197, 20, 512
+    with torch.device("meta"):
+        network = mae("vit_small", "512x2").to("meta")
+        inputs = (torch.empty(batch, 3, 224, 224), torch.empty(batch, 196), 0.90)
+        whole, lean = measure(network, *inputs), measure(_TrainingLoss(network), *inputs)
+
+    shared = (batch * (tokens - visible) - tokens) * 3 * width**2  # qkv of the first block
+    dropped = batch * visible * (1 + 2 * 4) * width**2  # projection and MLP of the last
+    unpainted = batch * (visible - 1) * width * 768  # forward paints visible patches, too
+    assert shared + dropped + unpainted == whole.linear_macs - lean.linear_macs
+    assert batch * visible * tokens * 2 * width == whole.attention_macs - lean.attention_macs
+    assert (whole.true_macs - lean.true_macs - unpainted) / (whole.true_macs - unpainted) == pytest.approx(
+        0.094, abs=5e-4
+    )
+
+
 def test_measure__agrees_with_the_official_inpainting_network():
     """13.61 M parameters, of which the encoder that is fine-tuned has 6.95 M."""
     golden = GOLDEN["mae_cnn_unet_densenet121_224"]
