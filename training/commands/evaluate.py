@@ -28,6 +28,7 @@ from training.evaluation.tuning import check_disjoint, youden_thresholds
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, data, and how far the report goes."""
     add_model_arguments(parser)
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="packed images")
     parser.add_argument("--split", choices=SPLITS, default="val", help="rows that are scored (all, where unsplit)")
     parser.add_argument("--complete", action="store_true", help="only rows with a known label for every finding")
     parser.add_argument("--against", type=Path, metavar="OTHER", help="a second model, compared on the same images")

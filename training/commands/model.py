@@ -25,7 +25,6 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there, unrounded")
     parser.add_argument("--resamples", type=_positive, default=1000, metavar="N", help="bootstrap draws of patients")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="packed images")
     group = parser.add_argument_group("checkpoints", "a bundle says these itself; so does a run.json beside the file")
     group.add_argument("--geometry", type=Geometry, choices=[*Geometry], help="how a picture is laid on the square")
     group.add_argument("--normalisation", choices=get_args(Normalisation), help="mean and deviation")
