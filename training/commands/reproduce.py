@@ -104,7 +104,7 @@ def _pair(text: str) -> tuple[str, Path]:
 
 def _print_plan(table: Table, workshop: Workshop) -> None:
     runs = plan(table, workshop)
-    print(f"{len(runs)} runs:" if runs else "Nothing can run.")
+    print("Runs, in this order:" if runs else "Nothing can run.")
     for number, one in enumerate(runs, start=1):
         state = "finished" if one.is_finished else "to be made"
         print(f"  {number}. {workshop.folder(one.recipe).name}, {state}, for {', '.join(one.rows)}")

@@ -55,4 +55,5 @@ TABLE = Table(
         PaperRow("cnn-mae", "DenseNet-121", on(CNN_MAE, "chestxray14"), _CNN, "pre-trained by in-painting"),
         PaperRow("cnn-moco", "DenseNet-121", on(CNN_MOCO, "chestxray14"), _CNN, "pre-trained by MoCo v2"),
     ),
+    small_keys=("vit-s",),
 )
