@@ -48,7 +48,9 @@ def _cells(line: Line) -> tuple[str, ...]:
     value = low = high = n = None
     if measured is not None:
         value, low, high, n = measured.value, measured.low, measured.high, measured.n
-    ends = "" if low is None or high is None else f"{low:.1f} to {high:.1f}"
+    ends = "" if n is None or value is None else "undefined"
+    if low is not None and high is not None:
+        ends = f"{low:.1f} to {high:.1f}"
     return (
         line.key,
         line.label,

@@ -93,8 +93,11 @@ def smoke(name: str, row: PaperRow, workshop: Workshop) -> Smoked:
     """Run the tiny twin of a row through training, scoring and measuring."""
     began = time.perf_counter()
     twin = tiny_row(row)
-    with redirect_stderr(StringIO()):  # a progress bar for each of hundreds of tiny runs
-        report = reproduce(Table(name, "", (twin,)), workshop)
+    try:
+        with redirect_stderr(StringIO()):  # a progress bar for each of hundreds of tiny runs
+            report = reproduce(Table(name, "", (twin,)), workshop)
+    except Exception as error:  # noqa: BLE001  # with whatever a row breaks, the others are still to be tried
+        return Smoked(name, time.perf_counter() - began, None, None, f"{type(error).__name__}: {error}")
     seconds = time.perf_counter() - began
     if report is None:
         return Smoked(name, seconds, None, None, "told to stop")

@@ -6,17 +6,18 @@ import pytest
 
 from training.recipes import inpaint_densenet121, mae_vit_b16, mae_vit_s16
 from training.recipes.base import LINPROBE, LINPROBE_AS_IN_PAPER
+from training.recipes.table import RowRecipe
 from training.recipes.table1 import TABLE as TABLE1
 from training.recipes.types import FromRun
 
 
-def changed(one: object, other: object) -> dict[str, object]:
+def changed(one: RowRecipe, other: RowRecipe) -> dict[str, object]:
     """Values of the first that differ from the second's, by their path."""
     ours, theirs = flat(asdict(one)), flat(asdict(other))
     return {path: value for path, value in ours.items() if value != theirs.get(path)}
 
 
-def flat(values: dict, prefix: str = "") -> dict[str, object]:
+def flat(values: dict[str, object], prefix: str = "") -> dict[str, object]:
     """Nested values by their path."""
     found: dict[str, object] = {}
     for name, value in values.items():

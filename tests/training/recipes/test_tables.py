@@ -100,7 +100,7 @@ class TestRow:
 
 def test_a_name_belongs_to_one_recipe():
     """Folders and progress bars tell runs apart by name."""
-    by_name: dict[str, set] = {}
+    by_name: dict[str, set[object]] = {}
     for _, row in ROWS:
         for recipe in chain(row.recipe):
             by_name.setdefault(recipe.name, set()).add(recipe)
