@@ -77,6 +77,10 @@ format: .venv-dev/.ready ## Format the code and mend what the linter can mend
 bench: .venv-dev/.ready ## Measure what the documentation states; writes bench.json
 	@.venv-dev/bin/python -m training bench $(ARGS)
 
+.PHONY: smoke
+smoke: .venv-dev/.ready ## Run a few steps of every recipe on synthetic data
+	@.venv-dev/bin/python -m training smoke $(ARGS)
+
 # Pins are compiled for every platform and Python that pyproject.toml admits, with hashes and without index addresses.
 # `make lock ARGS=--upgrade` takes newer versions; without it, what is pinned stays where it still satisfies.
 COMPILE = .venv-dev/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(ARGS)
