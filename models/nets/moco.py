@@ -104,9 +104,9 @@ class MomentumContrast(nn.Module):
             self._follow()
             shuffled = gather(self._embed(self.encoder_k, everyone_s[permutation[mine]]))
             keys = shuffled[permutation.argsort()]
-            loss_against = self.queue.clone()  # autograd needs it in the backward pass, when the queue has moved on
+            negatives = self.queue.clone()  # autograd needs them in the backward pass, when the queue has moved on
             self._enqueue(keys)
-        return self._info_nce(queries, keys[mine], loss_against)
+        return self._info_nce(queries, keys[mine], negatives)
 
     def _info_nce(self, queries: Tensor, keys: Tensor, negatives: Tensor) -> Tensor:
         with torch.autocast(queries.device.type, enabled=False):  # bfloat16 tells similarities apart by 0.004 at best
