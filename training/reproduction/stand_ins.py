@@ -1,4 +1,4 @@
-"""Files in the place of published weights: random networks in the layout of the originals, for tiny recipes."""
+"""What smoke runs have in the place of published files: random networks in the originals' layouts, and boxes."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -13,11 +13,15 @@ from models.nets.mae import mae
 from models.nets.moco import MocoConfig, MomentumContrast
 from models.nets.resnet import RESNET50, ResNetClassifier
 from models.nets.vit import vit
+from training.data import manifest
+from training.data.boxes import SIDE_PX as SIDE_PX_OF_BOXES
+from training.data.catalogue import open_dataset
 from training.recipes.types import FromFile
 from training.reproduction.tiny import SIDE_PX
 
 _NUM_IMAGENET = 1000
 _QUEUE = 16
+_BOX_HEADER = "Image Index,Finding Label,Bbox [x,y,w,h],,,"
 
 
 def write_stand_in(file: FromFile, folder: Path) -> Path:
@@ -26,6 +30,14 @@ def write_stand_in(file: FromFile, folder: Path) -> Path:
     path = folder / f"{file.key}.pth"
     torch.save({"model": _network(file.key).state_dict(), "args": Namespace(norm_pix_loss=False)}, path)
     return path
+
+
+def write_boxes(root: Path) -> None:
+    """Boxes on a manifest's pictures, which its twin lacks: the middle of the picture, for each finding on it."""
+    dataset = open_dataset(manifest.NAME, root)
+    middle = ",".join(str(SIDE_PX_OF_BOXES * share) for share in (0.25, 0.25, 0.5, 0.5))
+    lines = [f"{row.file.name},{name},{middle}" for row in dataset.rows for name in sorted(row.labels)]
+    (root / "BBox_List_2017.csv").write_text("".join(f"{line}\n" for line in (_BOX_HEADER, *lines)))
 
 
 def _network(key: str) -> nn.Module:
