@@ -10,7 +10,7 @@ from training.reproduction.at_hand import chain
 from training.reproduction.contrasts import Difference, difference
 from training.reproduction.execution import make
 from training.reproduction.metrics import counted_of, measured_of
-from training.reproduction.report import FAILED, Line, Report, cited_lines, lines_of
+from training.reproduction.report import FAILED, MISSING, Line, Report, cited_lines, lines_of
 from training.reproduction.tested import Tested
 from training.reproduction.workshop import Workshop
 
@@ -57,7 +57,7 @@ def plan(table: Table, workshop: Workshop) -> list[PlannedRun]:
 
 def preview(table: Table, workshop: Workshop) -> Report:
     """The table with what is missing, and what costs nothing to count; nothing is trained or measured."""
-    lines = [line for row in table.rows for line in _unmeasured(row, workshop.at_hand.missing(row.recipe))]
+    lines = [line for row in table.rows for line in _unmeasured(row, _said(workshop.at_hand.missing(row.recipe)))]
     return Report(table, (), (*lines, *cited_lines(table)), ())
 
 
@@ -71,7 +71,7 @@ def reproduce(table: Table, workshop: Workshop) -> Report | None:
     for row in table.rows:
         missing = workshop.at_hand.missing(row.recipe)
         if missing:
-            lines += _unmeasured(row, missing)
+            lines += _unmeasured(row, _said(missing))
             continue
         try:
             made = [make(recipe, workshop) for recipe in chain(row.recipe)]
@@ -87,16 +87,19 @@ def reproduce(table: Table, workshop: Workshop) -> Report | None:
             ]
         except (ThorascopeError, ValueError, FloatingPointError) as error:
             tested.pop(row.key, None)
-            lines += _unmeasured(row, (f"{FAILED}{error}",))
+            lines += _unmeasured(row, f"{FAILED}{error}")
             continue
         lines += lines_of(row, values, "this run" if made[-1].is_new else "an earlier run")
     judges = tuple(dict.fromkeys(one.judges.text for one in tested.values()))
     return Report(table, judges, (*lines, *cited_lines(table)), tuple(_differences(table, tested)))
 
 
-def _unmeasured(row: PaperRow, reasons: Sequence[str]) -> list[Line]:
-    remarks = tuple(reason if reason.startswith(FAILED) else f"missing: {reason}" for reason in reasons)
+def _unmeasured(row: PaperRow, *remarks: str) -> list[Line]:
     return lines_of(row, [counted_of(number.metric, row.recipe) for number in row.numbers], "", remarks)
+
+
+def _said(missing: Sequence[str]) -> str:
+    return f"{MISSING}{', '.join(missing)}" if missing else ""
 
 
 def _differences(table: Table, tested: Mapping[str, Tested]) -> list[Difference]:

@@ -69,7 +69,7 @@ class Report:
         return any(remark.startswith(FAILED) for line in self.lines for remark in line.remarks)
 
 
-FAILED = "failed: "
+FAILED, MISSING = "failed: ", "missing: "
 
 
 def lines_of(
@@ -86,7 +86,7 @@ def lines_of(
             paper=number.paper,
             measured=value,
             origin=origin if value is not None and value.n is not None else "",
-            remarks=(*remarks, row.note),
+            remarks=tuple(filter(None, (*remarks, row.note))),
         )
         for number, value in zip(numbers, values, strict=True)
     ]

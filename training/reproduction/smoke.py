@@ -19,7 +19,7 @@ from training.recipes.small import small_table
 from training.recipes.table import PaperRow, Table
 from training.reproduction.at_hand import AtHand, file_of
 from training.reproduction.conduct import reproduce
-from training.reproduction.report import FAILED
+from training.reproduction.report import FAILED, MISSING
 from training.reproduction.stand_ins import write_boxes, write_stand_in
 from training.reproduction.tiny import tiny_row
 from training.reproduction.workshop import Workshop
@@ -108,7 +108,7 @@ def smoke(name: str, row: PaperRow, workshop: Workshop) -> Smoked:
     if report is None:
         return Smoked(name, seconds, None, None, "told to stop")
     problems = dict.fromkeys(
-        remark for line in report.lines for remark in line.remarks if remark.startswith((FAILED, "missing: "))
+        remark for line in report.lines for remark in line.remarks if remark.startswith((FAILED, MISSING))
     )
     log = workshop.folder(twin.recipe) / LOG if not problems else Path()
     lines = [json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else []
