@@ -49,7 +49,7 @@ CAVEATS = (
     "  collection.",
     "- `covidrad_rsna_normal` are NIH images of unknown patients, used without labels in pre-training: some may show",
     "  patients of the held-out images, or be among the references' patients.",
-    "- Grad-CAM boxes show what moved the score. They do not outline lesions; their overlap was not yet measured.",
+    "- Grad-CAM boxes show what moved the score. They do not outline lesions; `training localize` measures.",
     "- The anomaly map shows where a small autoencoder paints something else than the picture. It has not been",
     "  validated against real findings: read it as a picture of the model, not of the patient.",
 )

@@ -18,6 +18,7 @@ from training.data.dataset import Row
 from training.recipes.types import Recipe
 
 CHECKPOINT, LOG, DESCRIPTION, IMAGES = "checkpoint.pt", "log.jsonl", "run.json", "images.json"
+NETWORK = "network.safetensors"  # once it is done
 _NAMED = 5  # images that a message names
 
 

@@ -8,10 +8,9 @@ from models.nets.mae import MaskedAutoencoder
 from models.nets.vit import VitClassifier
 from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_manifest_arguments, labelled
-from training.commands.running import NETWORK
 from training.export import Material, Networks, export
 from training.recipes.types import ExportRecipe
-from training.run import Run
+from training.run import NETWORK, Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

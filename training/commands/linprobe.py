@@ -7,10 +7,11 @@ from models.nets.checkpoint import initialise_encoder, save
 from models.nets.vit import VitClassifier
 from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_source_arguments, sources_of
-from training.commands.running import NETWORK, add_run_arguments, engine_of, open_run
+from training.commands.running import add_run_arguments, engine_of, open_run
 from training.linprobe import linprobe
 from training.material import labelled
 from training.recipes.types import LinprobeRecipe
+from training.run import NETWORK
 from training.trunks import build_classifier
 
 

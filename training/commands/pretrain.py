@@ -5,10 +5,11 @@ import argparse
 from models.nets.checkpoint import save
 from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_source_arguments, sources_of
-from training.commands.running import NETWORK, add_run_arguments, engine_of, open_run
+from training.commands.running import add_run_arguments, engine_of, open_run
 from training.material import unlabelled
 from training.pretrain import pretrain
 from training.recipes.types import UnlabelledRecipe
+from training.run import NETWORK
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,8 +9,6 @@ from lightning_fabric import Fabric
 from training.engine import Engine, default_engine
 from training.run import CHECKPOINT, Run
 
-NETWORK = "network.safetensors"
-
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """What every command that trains asks for."""

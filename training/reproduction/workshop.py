@@ -11,9 +11,7 @@ from training.engine import Engine
 from training.recipes.table import Released, RowRecipe
 from training.recipes.types import FinetuneRecipe, FromFile, FromRun, LinprobeRecipe
 from training.reproduction.at_hand import AtHand, chain, file_of
-from training.run import Run
-
-NETWORK = "network.safetensors"
+from training.run import NETWORK, Run
 
 
 @dataclass(frozen=True, slots=True)
