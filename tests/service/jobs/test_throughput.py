@@ -65,7 +65,8 @@ def test_the_queue__costs_little_and_the_same_an_item(tmp_path, full_size):
     threads = {"decode_workers": 2, "inference_threads": 2}
     variables = {f"THORASCOPE_{name.upper()}": str(value) for name, value in threads.items()}
     cluster = Cluster(tmp_path, bundle_dir, own_redis=False, settings=variables)
-    bare = bare_rate(images[:SAMPLE], Settings(bundle_dir=bundle_dir, **threads))
+    settings = Settings(bundle_dir=bundle_dir, **threads)
+    before_rate = bare_rate(images[:SAMPLE], settings)
     try:
         api = cluster.start_api()
         memory = psutil.Process(api.process.pid).memory_info
@@ -79,6 +80,7 @@ def test_the_queue__costs_little_and_the_same_an_item(tmp_path, full_size):
     finally:
         cluster.close()
 
+    bare = (before_rate + bare_rate(images[:SAMPLE], settings)) / 2  # the machine's speed drifts over minutes
     print(f"bare {bare:.1f}/s, job of {SMALL} {np.median(small):.1f}/s, of {TOTAL} {large:.1f}/s, +{growth:.1f} MiB")  # noqa: T201
     assert TOTAL == rows
     assert large >= 0.9 * bare
