@@ -9,6 +9,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def _cluster(tmp_path, bundle_dir) -> Iterator[Cluster]:
 @pytest.fixture(name="archive")
 def _archive(tmp_path) -> Path:
     """A folder as a hospital has it: images in subfolders, a text file among them."""
-    folder = tmp_path / "archive"
+    folder: Path = tmp_path / "archive"
     for number, content in enumerate(small_images(NUM_IMAGES)):
         path = folder / f"{number % 3}" / f"{number:02}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ def batch(cluster: Cluster, archive: Path, out: Path) -> tuple[int, str]:
     return finish(start(cluster, "batch", str(archive), "--out", str(out)))
 
 
-def read(path: Path) -> list[dict]:
+def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
