@@ -6,7 +6,10 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
+from training.carry_out import carry_out
+from training.commands.rows import sources_of
 from training.engine import Engine, default_engine
+from training.recipes.types import Recipe
 from training.run import CHECKPOINT, Run
 
 
@@ -59,3 +62,11 @@ def open_run(folder: Path, options: argparse.Namespace, fabric: Fabric) -> Run:
     )
     run.stop_on_sigterm()
     return run
+
+
+def run_recipe(recipe: Recipe, start: Path | None, options: argparse.Namespace) -> bool:
+    """Carry a recipe out in the folder that the command line names; False if it was told to stop before its end."""
+    engine = engine_of(options)
+    fabric = engine.launch()
+    run = open_run(options.out, options, fabric)
+    return carry_out(recipe, sources_of(options), start, run, engine, fabric)

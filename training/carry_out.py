@@ -1,0 +1,87 @@
+"""A recipe from its data to its file: what every command that trains does, whatever it is called."""
+
+from pathlib import Path
+
+from lightning_fabric import Fabric
+
+from models.nets.architecture import Network
+from models.nets.checkpoint import initialise_encoder, save
+from models.nets.vit import VitClassifier
+from training.engine import Engine
+from training.finetune import finetune
+from training.head import refit_head, require_both_kinds
+from training.linprobe import linprobe
+from training.material import Sources, labelled, plain, unlabelled
+from training.pretrain import pretrain
+from training.recipes.types import FinetuneRecipe, LinprobeRecipe, Recipe, UnlabelledRecipe
+from training.run import NETWORK, Run
+from training.trunks import build_classifier
+
+
+def carry_out(recipe: Recipe, sources: Sources, start: Path | None, run: Run, engine: Engine, fabric: Fabric) -> bool:
+    """Pack the data, build the network, train it, and save it in the run's folder.
+
+    Args:
+        recipe: of any kind.
+        sources: where its data sets lie.
+        start: checkpoint that gives the trunk; None for random weights. Pre-training starts from none.
+        run: folder; a checkpoint in it is continued.
+        engine: how steps are executed.
+        fabric: launched.
+
+    Returns:
+        False if the run was told to stop before its end.
+
+    Raises:
+        training.data.dataset.DataError: the data are not what their reader was promised.
+        models.errors.CheckpointError: the start does not fit.
+        FloatingPointError: the loss is not finite.
+        ValueError: the recipe asks for what its data or its network cannot give.
+    """
+    match recipe:
+        case UnlabelledRecipe():
+            network = _unlabelled(recipe, sources, run, engine, fabric)
+        case FinetuneRecipe() | LinprobeRecipe():
+            network = _labelled(recipe, sources, start, run, engine, fabric)
+        case _:
+            raise ValueError(f"{recipe.name}: {type(recipe).__name__} trains nothing")
+    if network is None:
+        return False
+    if fabric.is_global_zero:
+        save(network, run.folder / NETWORK)
+    fabric.barrier()  # the next run may start from this file
+    return True
+
+
+def _unlabelled(recipe: UnlabelledRecipe, sources: Sources, run: Run, engine: Engine, fabric: Fabric) -> Network | None:
+    with fabric.rank_zero_first():  # packing
+        material = unlabelled(recipe, sources)
+    run.describe(recipe, material.rows)
+    return pretrain(recipe, material.images, run, engine, fabric)
+
+
+def _labelled(
+    recipe: FinetuneRecipe | LinprobeRecipe,
+    sources: Sources,
+    start: Path | None,
+    run: Run,
+    engine: Engine,
+    fabric: Fabric,
+) -> Network | None:
+    with fabric.rank_zero_first():  # packing
+        material = labelled(recipe, sources)
+    if isinstance(recipe, FinetuneRecipe) and recipe.refit_head is not None:
+        require_both_kinds(material.findings, material.data.labels)
+    network = build_classifier(recipe, len(material.findings))
+    if start is not None:
+        initialise_encoder(network, start)
+    run.describe(recipe, material.rows)
+    if isinstance(recipe, FinetuneRecipe):
+        trained = finetune(recipe, network, material.data, run, engine, fabric)
+        if recipe.refit_head is not None and isinstance(trained, VitClassifier):
+            images = plain(material.rows, recipe, sources)
+            refit_head(trained, images, material.data.labels, inverse_penalty=recipe.refit_head)
+        return trained
+    if not isinstance(network, VitClassifier):
+        raise ValueError(f"{recipe.name}: linear probing is for vision transformers")  # noqa: TRY004  # the recipe's mistake
+    return linprobe(recipe, network, material.data, run, engine, fabric)
