@@ -51,8 +51,8 @@ class Question:
 
 
 def new_job_id() -> str:
-    """Unguessable: 128 random bits."""
-    return secrets.token_urlsafe(16)
+    """128 random bits as letters and digits alone: on a command line a leading `-` would be an option."""
+    return secrets.token_hex(16)
 
 
 class Intake:

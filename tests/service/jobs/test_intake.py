@@ -9,7 +9,7 @@ import pytest
 from models.errors import InvalidRequestError, UploadTooLargeError
 from service.jobs.errors import ConflictError, OutOfStorageError
 from service.jobs.folder_store import FolderStore
-from service.jobs.intake import Intake, IntakeLimits, Question
+from service.jobs.intake import Intake, IntakeLimits, Question, new_job_id
 from service.jobs.job import Chunk, Task
 from service.jobs.memory_ledger import MemoryLedger
 from service.jobs.packs import read_names, read_uploads
@@ -216,3 +216,11 @@ class TestFolder:
         """Names are ours; should one ever not be."""
         with pytest.raises(ValueError, match="out of the store"):
             FolderStore(tmp_path / "store").read("../secret")
+
+
+def test_new_job_id__is_no_option_of_a_command():
+    """`purge` takes it as it is."""
+    ids = {new_job_id() for _ in range(500)}
+
+    assert 500 == len(ids)
+    assert all(one.isalnum() and len(one) >= 22 for one in ids)
