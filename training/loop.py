@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
+from training.average import WeightAverage
 from training.data.draws import number_of
 from training.data.steps import Batch, Steps
 from training.engine import Engine
@@ -46,6 +47,7 @@ class Trainee:
         optimizer: of its parameters; groups may have an `lr_scale`.
         steps: host batches.
         watcher: called between epochs.
+        average: of the weights, updated each step; what becomes of it in the end is the caller's.
     """
 
     network: nn.Module
@@ -53,6 +55,7 @@ class Trainee:
     optimizer: Optimizer
     steps: Steps
     watcher: Watcher | None = None
+    average: WeightAverage | None = None
 
 
 def train(trainee: Trainee, recipe: Recipe, run: Run, engine: Engine, fabric: Fabric) -> bool:
@@ -94,6 +97,8 @@ def train(trainee: Trainee, recipe: Recipe, run: Run, engine: Engine, fabric: Fa
         log.waited_s += time.perf_counter() - asked
         torch.manual_seed(number_of(recipe.seed, done, _DROP_PATH_STREAM + fabric.global_rank))
         log.add(done, rate, _step(fabric, objective, optimizer, batch, engine.micro_batch))
+        if trainee.average is not None:
+            trainee.average.update(done)
         done += 1
         bar.update()
         is_epoch_over = done % plan.steps_per_epoch == 0
@@ -161,6 +166,8 @@ def _state(trainee: Trainee, done: int) -> dict[str, Any]:
     state = {"network": trainee.network.state_dict(), "optimizer": trainee.optimizer.state_dict(), "step": done}
     if trainee.watcher is not None:
         state["watcher"] = trainee.watcher.state_dict()
+    if trainee.average is not None:
+        state["average"] = trainee.average.state_dict()
     return state
 
 
@@ -169,4 +176,6 @@ def _restore(trainee: Trainee, state: Mapping[str, Any]) -> int:
     trainee.optimizer.load_state_dict(state["optimizer"])
     if trainee.watcher is not None:
         trainee.watcher.load_state_dict(state["watcher"])
+    if trainee.average is not None:
+        trainee.average.load_state_dict(state["average"])
     return int(state["step"])

@@ -13,6 +13,7 @@ from training.data.catalogue import open_dataset
 from training.data.crops import statistics_table
 from training.data.dataset import DataError, Dataset, Row, without_patients_of
 from training.data.packed import PackedImages, pack
+from training.data.splits import fold_of
 from training.finetune import LabelledImages
 from training.recipes.types import FinetuneRecipe, LinprobeRecipe, Recipe
 from training.selection import Held
@@ -77,8 +78,13 @@ def unlabelled(recipe: Recipe, sources: Sources) -> Unlabelled:
     return Unlabelled(tuple(row for rows in chosen for row in rows), _packed(recipe, chosen, sources))
 
 
-def labelled(recipe: FinetuneRecipe | LinprobeRecipe, sources: Sources) -> Labelled:
+def labelled(recipe: FinetuneRecipe | LinprobeRecipe, sources: Sources, *, held_out: bool = False) -> Labelled:
     """Training images with labels, and the validation images that choose among epochs.
+
+    Args:
+        recipe: which data sets, and which fold of their training patients is left out.
+        sources: where they lie.
+        held_out: give the fold that is left out instead of the others.
 
     Raises:
         DataError: the data sets do not share one vocabulary, or a split that is needed is empty.
@@ -88,6 +94,8 @@ def labelled(recipe: FinetuneRecipe | LinprobeRecipe, sources: Sources) -> Label
     if any(dataset.findings != first.findings for dataset in datasets):
         raise DataError(f"{', '.join(recipe.data)} do not share one vocabulary")
     chosen = [_share(_permitted(_supervised(recipe, dataset, "train"), sources), recipe.share) for dataset in datasets]
+    if isinstance(recipe, FinetuneRecipe) and recipe.folds:
+        chosen = [[row for row in part if (_fold(row, recipe) == recipe.held_fold) == held_out] for part in chosen]
     rows = [row for part in chosen for row in part]
     if not rows:
         raise DataError(f"{', '.join(recipe.data)}: no row of the training split has the labels that are needed")
@@ -104,6 +112,10 @@ def _supervised(recipe: FinetuneRecipe | LinprobeRecipe, dataset: Dataset, split
     if split == "train" and not recipe.keep_boxes:
         rows = without_patients_of(rows, [row for row in rows if row.has_box])
     return rows
+
+
+def _fold(row: Row, recipe: FinetuneRecipe) -> int:
+    return fold_of(row.patient, recipe.folds)
 
 
 def _held(recipe: FinetuneRecipe | LinprobeRecipe, datasets: Sequence[Dataset], sources: Sources) -> Held:

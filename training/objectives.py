@@ -62,10 +62,11 @@ class MaskedObjective(nn.Module):
         self._loss: Callable[..., Tensor] = torch.compile(network.training_loss) if compiled else network.training_loss
 
     def forward(self, batch: Batch) -> Tensor:
-        """Mean loss of the batch."""
+        """Mean loss of the batch, at the share of hidden patches that it names, if it does."""
         with torch.no_grad():
             images = self.pixels(batch)
-        return self._loss(images, batch["noise"], self.mask_ratio)
+        ratio = float(batch["mask_ratio"][0]) if "mask_ratio" in batch else self.mask_ratio
+        return self._loss(images, batch["noise"], ratio)
 
 
 class LabelObjective(nn.Module):

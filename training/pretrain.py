@@ -69,7 +69,8 @@ def _parts(
                 recipe.encoder, recipe.decoder, image_size_px=recipe.image_size_px, norm_pix_loss=recipe.norm_pix_loss
             )
             objective = MaskedObjective(network, pixels, recipe.mask_ratio, compiled=compiled)
-            return network, objective, CropDraw(recipe.crop_scale, network.num_patches)
+            draw = CropDraw(recipe.crop_scale, network.num_patches, mask_ratios=recipe.mask_ratios)
+            return network, objective, draw
         case InpaintRecipe():
             painter = InpaintingAutoencoder(InpaintingConfig(recipe.image_size_px, loss_on=recipe.loss_on))
             objective = MaskedObjective(painter, pixels, recipe.mask_ratio, compiled=compiled)

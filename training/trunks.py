@@ -9,10 +9,12 @@ from torch import nn
 from models.nets.architecture import Classifier
 from models.nets.densenet import DENSENET121, DenseNetClassifier, DenseNetShape
 from models.nets.resnet import RESNET50, ResNetClassifier, ResNetShape
+from models.nets.slim_resnet import SLIM18, SlimClassifier, SlimConfig, SlimShape
 from models.nets.vit import VIT_SHAPES, VitClassifier, vit
 from training.recipes.types import FinetuneRecipe, LinprobeRecipe
 
 CNN_SHAPES: Mapping[str, DenseNetShape | ResNetShape] = {"densenet121": DENSENET121, "resnet50": RESNET50}
+SLIM_SHAPES: Mapping[str, SlimShape] = {"slim18": SLIM18}
 
 
 def build_classifier(recipe: FinetuneRecipe | LinprobeRecipe, num_findings: int) -> Classifier:
@@ -31,8 +33,12 @@ def build_classifier(recipe: FinetuneRecipe | LinprobeRecipe, num_findings: int)
             return DenseNetClassifier(num_findings, shape)
         case ResNetShape() as shape:
             return ResNetClassifier(num_findings, shape)
+    if recipe.encoder in SLIM_SHAPES:
+        shape = SLIM_SHAPES[recipe.encoder]
+        return SlimClassifier(SlimConfig(shape, num_findings, image_size_px=recipe.image_size_px))
     if recipe.encoder not in VIT_SHAPES:
-        raise ValueError(f"{recipe.encoder!r} is no encoder; there are {', '.join([*VIT_SHAPES, *CNN_SHAPES])}")
+        names = ", ".join([*VIT_SHAPES, *CNN_SHAPES, *SLIM_SHAPES])
+        raise ValueError(f"{recipe.encoder!r} is no encoder; there are {names}")
     network = vit(
         recipe.encoder,
         num_findings=num_findings,
@@ -46,5 +52,7 @@ def build_classifier(recipe: FinetuneRecipe | LinprobeRecipe, num_findings: int)
 
 def head_of(network: Classifier) -> nn.Linear:
     """The last layer, from features to logits."""
+    if isinstance(network, SlimClassifier):
+        raise ValueError("an ensemble has a head a member, none of its own")  # noqa: TRY004  # the caller's mistake
     name = {VitClassifier: "head", DenseNetClassifier: "classifier", ResNetClassifier: "fc"}[type(network)]
     return cast("nn.Linear", network.get_submodule(name))

@@ -1,8 +1,9 @@
 """Architectures as values: what a network is built from, and what our own checkpoints state beside their weights."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,19 +13,29 @@ from models.nets.densenet import DenseNetClassifier, DenseNetConfig
 from models.nets.mae import MaeConfig, MaskedAutoencoder
 from models.nets.moco import MocoConfig, MomentumContrast
 from models.nets.resnet import ResNetClassifier, ResNetConfig
+from models.nets.slim_resnet import SlimClassifier, SlimConfig
 from models.nets.vit import VitClassifier, VitConfig
 
-Config = VitConfig | DenseNetConfig | ResNetConfig | MaeConfig | InpaintingConfig | MocoConfig
-Classifier = VitClassifier | DenseNetClassifier | ResNetClassifier
+Config = VitConfig | DenseNetConfig | ResNetConfig | SlimConfig | MaeConfig | InpaintingConfig | MocoConfig
+Classifier = VitClassifier | DenseNetClassifier | ResNetClassifier | SlimClassifier
 Network = Classifier | MaskedAutoencoder | InpaintingAutoencoder | MomentumContrast
 
 _KINDS: Mapping[str, type[Config]] = {
     "vit": VitConfig,
     "densenet": DenseNetConfig,
     "resnet": ResNetConfig,
+    "slim": SlimConfig,
     "mae": MaeConfig,
     "inpainting": InpaintingConfig,
     "moco": MocoConfig,
+}
+
+# Those whose constructor takes the architecture as it is.
+_BUILDERS: Mapping[type[Config], Callable[[Any], Network]] = {
+    SlimConfig: SlimClassifier,
+    MaeConfig: MaskedAutoencoder,
+    InpaintingConfig: InpaintingAutoencoder,
+    MocoConfig: MomentumContrast,
 }
 
 
@@ -39,12 +50,8 @@ def build(config: Config) -> Network:
             return DenseNetClassifier(num_findings, shape)
         case ResNetConfig(shape, num_findings):
             return ResNetClassifier(num_findings, shape)
-        case MaeConfig():
-            return MaskedAutoencoder(config)
-        case InpaintingConfig():
-            return InpaintingAutoencoder(config)
-        case MocoConfig():
-            return MomentumContrast(config)
+        case _:
+            return _BUILDERS[type(config)](config)
 
 
 def to_json(config: Config) -> str:

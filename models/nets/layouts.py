@@ -9,6 +9,7 @@ from models.errors import CheckpointError
 from models.nets.architecture import Classifier
 from models.nets.densenet import DenseNetClassifier
 from models.nets.resnet import ResNetClassifier
+from models.nets.slim_resnet import SlimClassifier
 from models.nets.state_dict import below
 
 
@@ -56,6 +57,9 @@ def exchange_of(classifier: Classifier) -> Exchange:
         return Exchange(("classifier.",), ("classifier.",))
     if isinstance(classifier, ResNetClassifier):
         return Exchange(("fc.", "projection_head.", "prototypes."), ("fc.",))  # the latter two are SwAV's
+    if isinstance(classifier, SlimClassifier):
+        heads = tuple(f"members.{place}.fc." for place in range(len(classifier.members)))
+        return Exchange(heads, heads)
     left_behind = ("head.", "decoder_", "mask_token")
     if classifier.global_pool == "token":
         return Exchange(left_behind, ("head.",))

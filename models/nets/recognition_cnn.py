@@ -10,14 +10,16 @@ from models.nets.cnn_mae import InpaintingConfig
 from models.nets.densenet import DenseNetConfig, DenseNetShape
 from models.nets.moco import MocoConfig
 from models.nets.resnet import ResNetConfig, ResNetShape
+from models.nets.slim_resnet import SlimConfig, SlimShape
 from models.nets.state_dict import below, count_parts, shape_of
 from models.nets.weights import Weights
 
 DENSENET_STEM, RESNET_STEM = "features.conv0.weight", "layer1.0.conv1.weight"
 INPAINTING_STEM = f"model.encoder.{DENSENET_STEM}"
 MOCO_PREFIX = "encoder_q."
+SLIM_PREFIX = "members."
 
-Config = DenseNetConfig | ResNetConfig | InpaintingConfig | MocoConfig
+Config = DenseNetConfig | ResNetConfig | SlimConfig | InpaintingConfig | MocoConfig
 
 
 def infer_cnn(weights: Weights, record: object) -> Config | None:
@@ -38,6 +40,8 @@ def infer_cnn(weights: Weights, record: object) -> Config | None:
         return ResNetConfig(_resnet(state), shape_of(state, "fc.weight", 2)[0])
     if INPAINTING_STEM in state:
         return _inpainting(weights, record)
+    if any(name.startswith(SLIM_PREFIX) for name in state):
+        return _slim(state, record)
     if any(name.startswith(MOCO_PREFIX) for name in state):
         return _moco(state, record)
     return None
@@ -54,6 +58,16 @@ def _resnet(state: Mapping[str, Tensor]) -> ResNetShape:
     if min(first, second, third, fourth) < 1:
         raise CheckpointError("a stage of a ResNet has no blocks")
     return ResNetShape((first, second, third, fourth), shape_of(state, RESNET_STEM, 4)[0])
+
+
+def _slim(state: Mapping[str, Tensor], record: object) -> SlimConfig:
+    """Shape and members from the tensors; the size at which pictures are looked at from the file."""
+    if not isinstance(record, SlimConfig):
+        raise CheckpointError("a slim ResNet has to say at which size it looks at pictures")
+    first = below(state, f"{SLIM_PREFIX}0.")
+    one, two, three, four = (count_parts(first, f"layer{stage}.") for stage in range(1, 5))
+    shape = SlimShape((one, two, three, four), shape_of(first, "conv1.weight", 4)[0])
+    return SlimConfig(shape, shape_of(first, "fc.weight", 2)[0], count_parts(state, SLIM_PREFIX), record.image_size_px)
 
 
 def _inpainting(weights: Weights, record: object) -> InpaintingConfig:

@@ -15,6 +15,7 @@ COMMANDS = MappingProxyType(
     {
         "pretrain": "self-supervised pre-training on every training image that may be used",
         "finetune": "a classifier on labelled images",
+        "crossval": "classifiers by cross-validation over patients, their out-of-fold scores and their ensemble",
         "linprobe": "a linear head on a frozen trunk, with LARS",
         "evaluate": "how well a bundle or a checkpoint tells what is there, with intervals",
         "localize": "how well Grad-CAM boxes meet radiologists' boxes, with controls",

@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from training.overrides import override
 from training.recipes.table import Table
-from training.recipes.types import ExportRecipe, FromRun, Recipe
+from training.recipes.types import CrossvalRecipe, ExportRecipe, FromRun, Recipe
 
-Kind = TypeVar("Kind", bound=Recipe | ExportRecipe)
+Kind = TypeVar("Kind", bound=Recipe | ExportRecipe | CrossvalRecipe)
 
 
 def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:

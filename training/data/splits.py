@@ -19,6 +19,12 @@ def is_held_out(patient: str, share: float) -> bool:
     return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
+def fold_of(patient: str, folds: int) -> int:
+    """The part of a cross-validation, in 0..folds - 1, to which a patient belongs: a hash, as in `is_held_out`."""
+    digest = hashlib.sha256(f"fold of {patient}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % folds
+
+
 def settled(listed: str, patient: str, val_share: float) -> str:
     """The split of an image of a list: the list's own, or `val` or `train` by the patient where it leaves that open."""
     if listed != TRAIN_OR_VAL:

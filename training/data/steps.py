@@ -110,19 +110,24 @@ class CropDraw:
         scale: as `training.data.crops.draw_crops`.
         num_patches: noise values an image; 0 for none.
         views: crops an image.
+        mask_ratios: shares of hidden patches, of which every step draws one for all its images; none for no draw.
     """
 
     scale: tuple[float, float] | None
     num_patches: int = 0
     views: int = 1
+    mask_ratios: tuple[float, ...] = ()
 
     def __call__(self, rows: NDArray[np.int64], generator: torch.Generator) -> Batch:
-        """`theta` (B, views, 2, 3), `noise` (B, num_patches)."""
+        """`theta` (B, views, 2, 3), `noise` (B, num_patches), `mask_ratio` (B,) with one value."""
         batch: Batch = {}
         thetas = [draw_crops(len(rows), self.scale, generator) for _ in range(self.views)]
         batch["theta"] = torch.stack(thetas, dim=1)
         if self.num_patches:
             batch["noise"] = torch.rand(len(rows), self.num_patches, generator=generator)
+        if self.mask_ratios:
+            drawn = int(torch.randint(len(self.mask_ratios), (), generator=generator))
+            batch["mask_ratio"] = torch.full((len(rows),), self.mask_ratios[drawn], dtype=torch.float64)
         return batch
 
 

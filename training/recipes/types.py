@@ -73,11 +73,18 @@ class UnlabelledRecipe(Recipe):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainRecipe(UnlabelledRecipe):
-    """A masked autoencoder's run: network, masks, crops."""
+    """A masked autoencoder's run: network, masks, crops.
+
+    Attributes:
+        mask_ratio: share of the patches that is hidden.
+        mask_ratios: if any, each step hides one of these shares, drawn evenly, in place of `mask_ratio`: an anomaly map
+            shows more than the tenth of a picture that a classifier's encoder is trained on.
+    """
 
     encoder: str
     decoder: str
     mask_ratio: float = 0.90  # arXiv:2210.12843; MAE on ImageNet uses 0.75
+    mask_ratios: tuple[float, ...] = ()
     crop_scale: tuple[float, float] | None = (0.5, 1.0)  # 0.2 to 1.0 on ImageNet; None resizes the whole picture
     norm_pix_loss: bool = False
 
@@ -151,6 +158,10 @@ class FinetuneRecipe(Recipe):
         eval_every: epochs between scorings of the validation split; the best of them is kept. 0 keeps the last epoch.
         known: which rows are used: those with `all` labels known, or with `any`.
         keep_boxes: train on patients with a radiologist's box, too.
+        folds: parts into which the training patients are cut, by a hash; 0 uses all of them.
+        held_fold: the part that is left out, from 0.
+        average: decay of an exponential moving average of the weights, which is what is kept in the end; None keeps the
+            last weights. Not together with `eval_every`, which keeps other weights.
         refit_head: scikit-learn's C of a logistic regression that replaces the head at the end; None keeps the head.
     """
 
@@ -163,7 +174,16 @@ class FinetuneRecipe(Recipe):
     eval_every: int = 0
     known: Literal["all", "any"] = "all"
     keep_boxes: bool = True
+    folds: int = 0
+    held_fold: int = 0
+    average: float | None = None
     refit_head: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.folds and not (self.folds > 1 and 0 <= self.held_fold < self.folds):
+            raise ValueError(f"{self.name}: no fold {self.held_fold} of {self.folds}")
+        if self.average is not None and self.eval_every:
+            raise ValueError(f"{self.name}: the average or the best epoch can be kept, not both")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,3 +224,22 @@ class ExportRecipe:
     map_threshold: float = 0.5
     smoothing_px: float = 8.0
     map_scale: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class CrossvalRecipe:
+    """Cross-validation over the training patients: for every seed and fold one classifier that has not seen the fold.
+
+    Attributes:
+        name: of the progress bars.
+        member: what each of them is trained by; its fold and its seed are replaced.
+        folds: parts of the patients.
+        seeds: repetitions; each is a cross-validation of its own.
+        score_side_px: rows and columns of the pictures that are scored, as a bundle would be sent them.
+    """
+
+    name: str
+    member: FinetuneRecipe
+    folds: int = 5
+    seeds: tuple[int, ...] = (0, 1, 2)
+    score_side_px: int = 224
