@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     shutdown_grace_s: int = Field(default=30, ge=0, description="time that running requests get to finish")
 
     bundle_dir: Path = Field(default=_DEFAULT_BUNDLE, description="folder of the bundle that is served")
+    thresholds: str | None = Field(default=None, min_length=1, description="its threshold set; None: its own default")
 
     upload_limit_bytes: int = Field(default=64 * _MIB, gt=0, description="largest body of one request")
     upload_memory_bytes: int = Field(default=512 * _MIB, gt=0, description="bodies of all requests together")

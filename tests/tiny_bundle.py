@@ -44,6 +44,7 @@ def write_tiny_bundle(
     reconstructor: bool = True,
     reference: bool = True,
     geometry: Geometry = Geometry.LETTERBOX,
+    threshold_sets: bool = False,
 ) -> Manifest:
     """Write a bundle that `load_bundle` accepts.
 
@@ -52,6 +53,7 @@ def write_tiny_bundle(
         side: divisible by 8.
         untrained: names of findings without probability.
         reconstructor: False for a bundle without anomaly maps; `reference`: False for one without percentiles.
+        threshold_sets: True for `sensitive` and `specific` beside the default `tiny-thresholds`.
     """
     if side % PATCH_SIZE_PX:
         raise ValueError(f"side {side} is not divisible by {PATCH_SIZE_PX}")
@@ -62,11 +64,13 @@ def write_tiny_bundle(
         write_onnx(folder / "reconstructor.onnx", reconstructor_graph(side))
     if reconstructor and reference:
         (folder / "anomaly_reference.npz").write_bytes(anomaly_reference(side))
+    known = tuple(_finding(name, place, trained=name not in untrained) for place, name in enumerate(findings))
     manifest = Manifest(
         name="thorascope-tiny",
         version="0.0.1",
-        findings=tuple(_finding(name, place, trained=name not in untrained) for place, name in enumerate(findings)),
+        findings=known,
         thresholds=ThresholdSet(name="tiny-thresholds", description="made up"),
+        threshold_sets=_threshold_sets(known) if threshold_sets else (),
         input=InputSpec(side=side, geometry=geometry),
         classifier=ClassifierSpec(
             file="classifier.onnx", saliency_grid=grid, saliency_layer="pool", map_threshold=0.5, head="average"
@@ -86,6 +90,16 @@ def _finding(name: str, place: int, *, trained: bool) -> Finding:
         calibration=Calibration(slope=1.0 + 0.1 * place, intercept=-0.05 * place),
         trained=trained,
         reason=None if trained else "no labelled pictures of it",
+    )
+
+
+def _threshold_sets(findings: Sequence[Finding]) -> tuple[ThresholdSet, ...]:
+    """The default's values, halved and half way to 1."""
+    values = [finding.threshold for finding in findings]
+    return (
+        ThresholdSet(name="tiny-thresholds", description="made up", values=tuple(values)),
+        ThresholdSet(name="sensitive", description="low", values=tuple(value / 2 for value in values)),
+        ThresholdSet(name="specific", description="high", values=tuple((1 + value) / 2 for value in values)),
     )
 
 

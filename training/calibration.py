@@ -1,99 +1,80 @@
-"""From logits to probabilities: one slope for all findings, an intercept and a threshold for each."""
+"""From out-of-fold logits to probabilities and thresholds, and how far those probabilities are from observed shares.
+
+The fits are those of `models.runtime`, which `python -m service calibrate` uses on a site's own images.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit, log_expit
 
-from models.runtime.manifest import Calibration
+from models.runtime.calibration_error import (
+    brier_score,
+    calibration_error_by_chance,
+    calibration_error_by_finding,
+    expected_calibration_error,
+)
+from models.runtime.calibration_fit import fit_calibration as fit
+from models.runtime.calibration_fit import fit_pooled
+from models.runtime.threshold_fit import BALANCED, fit_thresholds, named_sets, prevalence
+from models.runtime.threshold_set import ThresholdSet
+from training.evaluation.bootstrap import Interval, Resampling, interval, statistic_draws
+
+__all__ = [
+    "BALANCED",
+    "brier_score",
+    "calibration_error_by_chance",
+    "calibration_error_by_finding",
+    "calibration_error_interval",
+    "expected_calibration_error",
+    "fit",
+    "fit_pooled",
+    "prevalence",
+    "threshold_sets",
+]
 
 
-def fit_pooled(logits: NDArray[np.floating], labels: NDArray[np.floating]) -> tuple[Calibration, ...]:
-    """Platt scaling with a slope pooled over findings.
-
-    Some findings have two positives: a slope of their own would be noise. The intercepts make the mean probability of
-    each finding its observed share.
+def threshold_sets(
+    probabilities: NDArray[np.float64], labels: NDArray[np.floating], findings: Sequence[str], images: str
+) -> tuple[ThresholdSet, ...]:
+    """`balanced`, `sensitive` and `specific`, as a bundle carries them.
 
     Args:
-        logits: (N, F).
-        labels: (N, F), 1 present, 0 absent, NaN unknown; every finding needs both kinds.
+        probabilities: (N, F) calibrated, out of fold.
+        labels: (N, F), NaN unknown; every finding needs both kinds.
+        findings: F names.
+        images: the images in words, such as "out-of-fold scores of 1211 images".
 
     Raises:
-        ValueError: a finding has one kind of label only, or the pooled slope is not positive.
+        ValueError: a finding has one kind of label only.
     """
-    known = ~np.isnan(labels)
-    present = np.where(known, labels, 0)
-    if not ((present.sum(axis=0) > 0) & ((known - present).sum(axis=0) > 0)).all():
-        raise ValueError("a finding without positives or without negatives cannot be calibrated")
-
-    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        z = parameters[0] * logits + parameters[1:]
-        value = -(present * log_expit(z) + (1 - present) * log_expit(-z))[known].sum()
-        slope_error = np.where(known, expit(z) - present, 0.0)
-        return float(value), np.concatenate([[(slope_error * logits).sum()], slope_error.sum(axis=0)])
-
-    start = np.concatenate([[1.0], np.zeros(logits.shape[1])])
-    solution = minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-4}).x
-    if solution[0] <= 0:
-        raise ValueError(f"the pooled slope is {solution[0]:.3f}: the scores run against the labels")
-    return tuple(Calibration(slope=float(solution[0]), intercept=float(value)) for value in solution[1:])
+    values = fit_thresholds(probabilities, labels)
+    if lacking := [name for name, value in zip(findings, values[BALANCED], strict=True) if np.isnan(value)]:
+        raise ValueError(f"{lacking[0]}: no threshold without positives and negatives")
+    return named_sets(values, labels, findings, images)
 
 
-def prevalence(labels: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Share of positives among known labels, for each finding.
+def calibration_error_interval(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.floating],
+    patients: Sequence[str],
+    *,
+    num_resamples: int = 1000,
+    seed: int = 0,
+) -> Interval | None:
+    """95 % bootstrap interval over patients of the expected calibration error, all findings pooled.
 
-    As a threshold on a calibrated probability it is the point where sensitivity + specificity is largest in
-    expectation (likelihood ratio 1), and unlike an optimum searched on a few positives it cannot overfit.
-    """
-    share: NDArray[np.float64] = np.nanmean(labels, axis=0, dtype=np.float64)
-    return share
-
-
-def expected_calibration_error(
-    probabilities: NDArray[np.floating], labels: NDArray[np.floating], *, bins: int = 10
-) -> float:
-    """Mean gap between probability and observed share over equally filled bins, all findings pooled."""
-    known = ~np.isnan(labels)
-    order = np.argsort(probabilities[known], kind="stable")
-    gaps = [
-        abs(float(probabilities[known][part].mean() - labels[known][part].mean())) * len(part)
-        for part in np.array_split(order, bins)
-        if len(part)
-    ]
-    return sum(gaps) / int(known.sum())
-
-
-def calibration_error_by_finding(
-    probabilities: NDArray[np.floating], labels: NDArray[np.floating], *, bins: int = 10
-) -> tuple[float | None, ...]:
-    """Expected calibration error of each finding alone; None where no image has both a label and a probability.
-
-    With few images in a bin its share is noise, and noise counts as error: compare only what has equally many images.
+    The error counts noise in its bins, and a draw with replacement has more of it than the images themselves: the
+    interval lies high, and may lie above the point. `calibration_error_by_chance` tells how much of either is noise.
 
     Args:
-        probabilities: (N, F), NaN where the model gives none.
+        probabilities: (N, F).
         labels: (N, F), NaN unknown.
+        patients: N identifiers.
     """
-    errors: list[float | None] = []
-    for index in range(labels.shape[1]):
-        labelled = np.where(np.isnan(probabilities[:, index]), np.nan, labels[:, index])
-        known = not np.isnan(labelled).all()
-        errors.append(expected_calibration_error(probabilities[:, index], labelled, bins=bins) if known else None)
-    return tuple(errors)
+    resampling = Resampling.by_patient(patients, num_resamples, seed)
+    return interval(statistic_draws(_error, labels, probabilities, resampling))
 
 
-def brier_score(probabilities: NDArray[np.floating], labels: NDArray[np.floating]) -> float | None:
-    """Mean squared distance of probability and label, in [0, 1]; None where no image has both.
-
-    The constant answer "prevalence p" scores p * (1 - p), so a rare finding scores low by being rare.
-
-    Args:
-        probabilities: any shape, NaN where the model gives none.
-        labels: likewise, NaN unknown.
-
-    Source: Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
-    """
-    known = ~(np.isnan(labels) | np.isnan(probabilities))
-    if not known.any():
-        return None
-    return float(np.mean((probabilities[known].astype(np.float64) - labels[known]) ** 2))
+def _error(labels: NDArray[np.floating], probabilities: NDArray[np.floating]) -> float | None:
+    return None if np.isnan(labels).all() else expected_calibration_error(probabilities, labels)

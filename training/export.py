@@ -17,6 +17,7 @@ from models.nets.vit import VitClassifier
 from models.runtime.anomaly import complementary_keeps
 from models.runtime.anomaly_reference import dump_reference
 from models.runtime.bundle import write_manifest
+from models.runtime.calibration import calibrate
 from models.runtime.classifier import Classifier
 from models.runtime.manifest import (
     ClassifierSpec,
@@ -25,11 +26,10 @@ from models.runtime.manifest import (
     Manifest,
     ReconstructorSpec,
     ReferenceSpec,
-    ThresholdSet,
 )
 from models.runtime.session import Session, open_session
 from training import parity
-from training.calibration import expected_calibration_error, fit_pooled, prevalence
+from training.calibration import expected_calibration_error, fit, threshold_sets
 from training.data.dataset import Row, label_matrix
 from training.graphs import ClassifierGraph, ReconstructorGraph
 from training.metrics import AurocReport, auroc_report
@@ -175,18 +175,18 @@ def _manifest(  # one argument a section of the manifest
     logits: NDArray[np.float32],
     contract: InputContract,
 ) -> Manifest:
+    calibrations = fit(logits, labels)
+    sets = threshold_sets(calibrate(logits, calibrations), labels, CHESTXRAY14, f"{len(labels)} held-out images")
     findings = tuple(
-        Finding(name=name, display=display_name(name), threshold=float(share), calibration=calibration)
-        for name, share, calibration in zip(CHESTXRAY14, prevalence(labels), fit_pooled(logits, labels), strict=True)
+        Finding(name=name, display=display_name(name), threshold=threshold, calibration=calibration)
+        for name, threshold, calibration in zip(CHESTXRAY14, sets[0].values, calibrations, strict=True)
     )
     return Manifest(
         name=recipe.name,
         version=recipe.version,
         findings=findings,
-        thresholds=ThresholdSet(
-            name=f"prevalence-{recipe.version}",
-            description="share of positives among the held-out images, where a calibrated likelihood ratio is 1",
-        ),
+        thresholds=sets[0].model_copy(update={"values": ()}),
+        threshold_sets=sets,
         input=InputSpec(side=contract.side, geometry=contract.geometry, padding=contract.padding),
         classifier=ClassifierSpec(
             file=CLASSIFIER,

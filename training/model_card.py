@@ -42,9 +42,10 @@ PURPOSE = (
     "thresholds, calibration and hashes.",
 )
 CAVEATS = (
-    "- Calibration (one pooled slope, an intercept a finding) and thresholds (the share of positives) were fitted on",
-    "  the images of the table; the AUROC does not depend on them. These images are enriched with disease: a site has",
-    "  to calibrate on its own.",
+    "- Calibration (a slope for each finding with 20 positives, else a pooled one; an intercept each) and thresholds",
+    "  (`balanced`, the share of positives, `sensitive` and `specific`) were fitted on the images of the table;",
+    "  the AUROC does not depend on them. These images are enriched with disease: a site has to calibrate on its own",
+    "  (`python -m service calibrate`).",
     "- Labels of ChestX-ray14 were mined from reports and are partly wrong; most Pneumonia images came from one",
     "  collection.",
     "- `covidrad_rsna_normal` are NIH images of unknown patients, used without labels in pre-training: some may show",

@@ -1,10 +1,13 @@
 """Logits -> calibrated probabilities. In float64: float32 has no number between 1 - 6e-8 and 1."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
+
+from models.runtime.manifest import Calibration
 
 _TAIL_START: Final = 16.0
 
@@ -31,3 +34,9 @@ def calibrated_probability(
     z = slope * logits.astype(np.float64) + intercept
     tail = 1 - np.exp(-_TAIL_START) * _TAIL_START / np.maximum(z, _TAIL_START)
     return np.where(z < _TAIL_START, expit(z), tail)
+
+
+def calibrate(logits: NDArray[np.floating], calibrations: Sequence[Calibration]) -> NDArray[np.float64]:
+    """`calibrated_probability` (B, F) of logits (B, F), with one calibration a finding."""
+    slope = np.array([one.slope for one in calibrations])
+    return calibrated_probability(logits, slope, np.array([one.intercept for one in calibrations]))

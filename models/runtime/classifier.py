@@ -79,6 +79,12 @@ class Classifier:
         probabilities = calibrated_probability(logits, self._slope, self._intercept)
         return np.where(self._trained, probabilities, np.nan)
 
-    def positive(self, probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """(B, F): the calibrated probability reaches the finding's threshold; False where it is NaN."""
-        return probabilities >= self._threshold
+    def positive(
+        self, probabilities: NDArray[np.float64], thresholds: NDArray[np.float64] | None = None
+    ) -> NDArray[np.bool_]:
+        """(B, F): the calibrated probability reaches the finding's threshold; False where it is NaN.
+
+        Args:
+            thresholds: (F,); None for the bundle's own.
+        """
+        return probabilities >= (self._threshold if thresholds is None else thresholds)

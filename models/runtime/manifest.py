@@ -18,6 +18,7 @@ from models.runtime.graph_spec import (
     Share,
     Text,
 )
+from models.runtime.threshold_set import ThresholdSet
 
 __all__ = [
     "Calibration",
@@ -48,7 +49,7 @@ class Finding(Section):
     """One output of the classifier; its place in the list is its column of the logits.
 
     Attributes:
-        threshold: positive from this probability on (a calibrated probability, not a logit).
+        threshold: positive from this probability on (a calibrated probability, not a logit); of the set in force.
         trained: False for a column that carries nothing; then `reason` says why.
     """
 
@@ -64,13 +65,6 @@ class Finding(Section):
         if self.trained != (self.reason is None):
             raise ValueError("a reason goes with an untrained finding, and with no other")
         return self
-
-
-class ThresholdSet(Section):
-    """Where the findings' thresholds come from; answers carry the name."""
-
-    name: Text
-    description: str = ""
 
 
 class InputSpec(Section):
@@ -94,13 +88,20 @@ class FileEntry(Section):
 
 
 class Manifest(Section):
-    """All of `bundle.json`; `files` is empty until `models.runtime.bundle.write_manifest` fills it."""
+    """All of `bundle.json`.
+
+    Attributes:
+        thresholds: the set in force; its values are the findings' thresholds.
+        threshold_sets: all that may be asked for, the default among them; empty where there is one alone.
+        files: empty until `models.runtime.bundle.write_manifest` fills it.
+    """
 
     schema_version: Literal[1] = 1
     name: Text
     version: Text
     findings: tuple[Finding, ...] = Field(min_length=1)
     thresholds: ThresholdSet
+    threshold_sets: tuple[ThresholdSet, ...] = ()
     input: InputSpec
     classifier: ClassifierSpec
     reconstructor: ReconstructorSpec | None = None
@@ -116,6 +117,41 @@ class Manifest(Section):
             if self.reconstructor.reference is not None:
                 names.append(self.reconstructor.reference.file)
         return tuple(names)
+
+    @property
+    def threshold_names(self) -> tuple[str, ...]:
+        """What a request may ask for."""
+        return tuple(found.name for found in self.threshold_sets) or (self.thresholds.name,)
+
+    def with_thresholds(self, name: str) -> Self:
+        """The same bundle with that threshold set in force.
+
+        Raises:
+            ValueError: it has no such set; the message names those it has.
+        """
+        if name == self.thresholds.name:
+            return self
+        wanted = next((found for found in self.threshold_sets if found.name == name), None)
+        if wanted is None:
+            raise ValueError(f"the bundle has {', '.join(self.threshold_names)}")
+        findings = tuple(
+            finding.model_copy(update={"threshold": value})
+            for finding, value in zip(self.findings, wanted.values, strict=True)
+        )
+        in_force = wanted.model_copy(update={"values": ()})
+        return self.model_copy(update={"findings": findings, "thresholds": in_force})
+
+    @model_validator(mode="after")
+    def _threshold_sets_fit(self) -> Self:
+        names, stated = self.threshold_names, tuple(finding.threshold for finding in self.findings)
+        if self.thresholds.values or self.thresholds.name not in names or len(set(names)) != len(names):
+            raise ValueError("thresholds: not the name of one of the sets, or values of its own, or a name twice")
+        for found in self.threshold_sets:
+            if len(found.values) != len(stated):
+                raise ValueError(f"{found.name}: {len(found.values)} thresholds for {len(stated)} findings")
+            if found.name == self.thresholds.name and found.values != stated:
+                raise ValueError(f"{found.name}: in force, and the findings have other thresholds")
+        return self
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

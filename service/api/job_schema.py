@@ -23,6 +23,7 @@ class JobForm(BaseModel):
     findings: str | None = None
     saliency: Saliency = Saliency.BOXES
     gate: GateMode = GateMode.ON
+    thresholds: str | None = None
     masks: int | None = None
     rounds: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -31,12 +32,13 @@ class JobForm(BaseModel):
         """The options of the job's task, as JSON.
 
         Raises:
-            InvalidRequestError: the model does not know a finding, or cannot make the map.
+            InvalidRequestError: the model does not know a finding or the thresholds, or cannot make the map.
         """
         if self.task is Task.PREDICT:
             findings = known_findings(self.findings, model)
             names = None if findings is None else sorted(findings)
-            return {"gate": self.gate, "findings": names, "saliency": self.saliency}
+            thresholds = model.with_thresholds(self.thresholds).manifest.thresholds.name
+            return {"gate": self.gate, "findings": names, "saliency": self.saliency, "thresholds": thresholds}
         reconstructor = model.manifest.reconstructor
         if reconstructor is None:
             raise InvalidRequestError("the served bundle has no reconstructor, hence no anomaly maps")

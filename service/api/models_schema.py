@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from models.runtime.manifest import Manifest
 from service.inference.answers import ServedModel
 from service.inference.schemas import Body, ModelBody
 
@@ -14,6 +15,14 @@ class ModelFindingBody(Body):
     threshold: float
     trained: bool
     reason: str | None
+
+
+class ThresholdSetBody(Body):
+    """Thresholds that `/predict` may be asked to use; `values` by the finding's name."""
+
+    name: str
+    description: str
+    values: dict[str, float]
 
 
 class AnomalyModelBody(Body):
@@ -29,6 +38,7 @@ class ModelDescription(ModelBody):
 
     input_side: int
     findings: list[ModelFindingBody]
+    threshold_sets: list[ThresholdSetBody]
     anomaly: AnomalyModelBody | None
 
     @classmethod
@@ -53,8 +63,16 @@ class ModelDescription(ModelBody):
                 )
                 for finding in manifest.findings
             ],
+            threshold_sets=[_threshold_set(manifest.with_thresholds(name)) for name in manifest.threshold_names],
             anomaly=anomaly,
         )
+
+
+def _threshold_set(manifest: Manifest) -> ThresholdSetBody:
+    """Of the set in force."""
+    in_force = manifest.thresholds
+    values = {finding.name: finding.threshold for finding in manifest.findings}
+    return ThresholdSetBody(name=in_force.name, description=in_force.description, values=values)
 
 
 class ModelsResponse(Body):

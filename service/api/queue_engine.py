@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
 from models.errors import (
@@ -16,9 +15,9 @@ from models.errors import (
     ThorascopeError,
     UploadTooLargeError,
 )
-from models.runtime.bundle import load_manifest
 from service.inference.answer_messages import anomaly_from_frame, prediction_from_frame
-from service.inference.answers import Anomaly, AnomalyOptions, Prediction, PredictOptions, ServedModel
+from service.inference.answers import Anomaly, AnomalyOptions, Prediction, PredictOptions
+from service.inference.served import served_model
 from service.inference.wire import BrokenWireError
 from service.jobs.errors import UnknownJobError
 from service.jobs.intake import Intake, IntakeLimits, Question, new_job_id
@@ -38,7 +37,7 @@ class QueueEngine:
     """See `Engine`. Holds no model and decodes nothing; what is accepted survives a worker's death, as in any job."""
 
     def __init__(self, settings: Settings, ledger: Ledger, store: Store, reconciler: Reconciler) -> None:
-        self.model = served_model(settings.bundle_dir)
+        self.model = served_model(settings)
         self._settings = settings
         self._ledger = ledger
         self._store = store
@@ -63,15 +62,17 @@ class QueueEngine:
 
     async def predict(self, content: bytes, options: PredictOptions) -> Prediction:
         """See `Engine.predict`."""
+        model = self.model.with_thresholds(options.thresholds)
         wanted: dict[str, Any] = {
             "findings": None if options.findings is None else sorted(options.findings),
             "saliency": options.saliency,
             "gate": "on" if options.refuse_rejected else "off",
             "overlay": options.overlay,
+            "thresholds": model.manifest.thresholds.name,
         }
         limit_px = self._settings.pixel_limit_px
         return await self._ask(
-            content, Task.PREDICT, wanted, lambda frame: prediction_from_frame(frame, self.model, limit_px)
+            content, Task.PREDICT, wanted, lambda frame: prediction_from_frame(frame, model, limit_px)
         )
 
     async def map_anomalies(self, content: bytes, options: AnomalyOptions) -> Anomaly:
@@ -137,11 +138,3 @@ class QueueEngine:
             OSError,
         ) as error:  # the answer counts; what stays behind is swept when it is a day old
             _log.warning("an answered request was not cleared away", exc_info=error)
-
-
-def served_model(bundle_dir: Path) -> ServedModel:
-    """What a bundle says of itself; raises InvalidBundleError."""
-    try:
-        return ServedModel(*load_manifest(bundle_dir))
-    except InvalidBundleError as error:
-        raise InvalidBundleError(f"{bundle_dir}: {error}") from error

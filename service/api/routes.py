@@ -33,6 +33,15 @@ _UPLOAD_PROBLEMS = (
 )
 
 
+class PredictQuery(BaseModel):
+    """How a prediction is wanted."""
+
+    findings: str | None = Field(default=None, description="Names, comma separated; default: all of the model.")
+    saliency: Saliency = Field(default=Saliency.BOXES, description="none: maps are not computed.")
+    gate: GateMode = Field(default=GateMode.ON, description="off: answer what the gate rejects too.")
+    thresholds: str | None = Field(default=None, description="Name of a threshold set; default: the model's own.")
+
+
 class AnomalyQuery(BaseModel):
     """How an anomaly map is wanted."""
 
@@ -74,24 +83,22 @@ async def predict(
     content: Upload,
     media_type: Annotated[str, Depends(negotiate(JSON, PNG))],
     engine: ReadyEngine,
-    findings: Annotated[str | None, Query(description="Names, comma separated; default: all of the model.")] = None,
-    saliency: Annotated[Saliency, Query(description="none: maps are not computed.")] = Saliency.BOXES,
-    gate: Annotated[GateMode, Query(description="off: answer what the gate rejects too.")] = GateMode.ON,
+    query: Annotated[PredictQuery, Query()],
 ) -> Response:
     """Probabilities and Grad-CAM boxes of one frontal chest radiograph; as `image/png`, the overlay at source size."""
+    model = engine.model.with_thresholds(query.thresholds)
     options = PredictOptions(
-        findings=known_findings(findings, engine.model),
-        saliency=saliency,
-        refuse_rejected=gate is GateMode.ON,
+        findings=known_findings(query.findings, model),
+        saliency=query.saliency,
+        refuse_rejected=query.gate is GateMode.ON,
         overlay=media_type == PNG,
+        thresholds=query.thresholds,
     )
     prediction = await engine.predict(content, options)
     if prediction.overlay is not None:
         return Response(prediction.overlay, media_type=PNG)
-    with_pngs = saliency is Saliency.HEATMAPS
-    body = await run_in_threadpool(
-        PredictResponse.of, prediction, engine.model, request_id.get() or "", with_pngs=with_pngs
-    )
+    with_pngs = query.saliency is Saliency.HEATMAPS
+    body = await run_in_threadpool(PredictResponse.of, prediction, model, request_id.get() or "", with_pngs=with_pngs)
     return Response(body.model_dump_json(), media_type=JSON)
 
 

@@ -12,11 +12,11 @@ from typing import Any
 from models.errors import InvalidRequestError, StoreUnavailableError, ThorascopeError
 from service.api.job_formats import ResultFormat, columns, to_csv, to_jsonl, write_parquet
 from service.api.job_schema import JobForm, row_of
-from service.api.queue_engine import served_model
 from service.commands.files import NOTICE
 from service.commands.job_runtime import shared_runtime
 from service.commands.progress import ProgressBar
 from service.inference.answers import ServedModel
+from service.inference.served import served_model
 from service.jobs.build import JobParts, intake_limits
 from service.jobs.intake import Intake, Question, new_job_id
 from service.jobs.job import JobStatus, Task
@@ -37,6 +37,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--task", choices=list(Task), default=Task.PREDICT, type=Task, help="default: predict")
     parser.add_argument("--gate", choices=("on", "off"), default="on", help="off: answer what the gate rejects too")
     parser.add_argument("--saliency", choices=("boxes", "heatmaps", "none"), default="boxes", help="default: boxes")
+    parser.add_argument("--thresholds", metavar="NAME", help="threshold set of the bundle (default: its own default)")
     parser.add_argument("--masks", type=int, help="K of anomaly maps, from the bundle's list")
     parser.add_argument("--rounds", type=int, default=1, help="of anomaly maps (default: 1)")
     parser.add_argument("--fresh", action="store_true", help="start anew, even where the same job was begun or done")
@@ -70,7 +71,7 @@ class _Batch:
         self._options = options
         self._settings = settings
         self._parts = parts
-        self._model = served_model(settings.bundle_dir)
+        self._model = served_model(settings)
 
     def score(self, files: list[Path]) -> int:
         job_id = self._find_or_submit(files)
@@ -123,7 +124,7 @@ class _Batch:
     def _question(self) -> Question:
         options, settings = self._options, self._settings
         form = JobForm.model_validate(
-            {name: getattr(options, name) for name in ("task", "gate", "saliency", "masks", "rounds")}
+            {name: getattr(options, name) for name in ("task", "gate", "saliency", "thresholds", "masks", "rounds")}
         )
         asked = form.options(self._model, settings.rounds_limit)
         return Question(form.task, settings.batch_size_of(form.task), options=asked)

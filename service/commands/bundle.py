@@ -30,6 +30,7 @@ def run(options: argparse.Namespace, _settings: Settings) -> int:
         return 1
     manifest, sha256 = load_manifest(options.folder)
     print(f"{options.folder}: {manifest.name} {manifest.version}, thresholds {manifest.thresholds.name}: sound")
+    print(f"  threshold sets: {', '.join(manifest.threshold_names)}")
     print(f"  sha256 of the manifest: {sha256}")
     for name, entry in manifest.files.items():
         print(f"  {name:<28}{entry.bytes:>12} bytes")

@@ -3,10 +3,12 @@
 import argparse
 import asyncio
 import json
+import sys
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from models.errors import InvalidRequestError
 from service.commands.files import NOTICE, FileRun, OutputFolder, add_file_arguments, settings_for
 from service.inference.answers import Prediction, PredictOptions
 from service.inference.build import build_engine
@@ -18,6 +20,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Declare the command."""
     parser = commands.add_parser("predict", help="findings of radiographs", description=__doc__)
     add_file_arguments(parser)
+    parser.add_argument("--thresholds", metavar="NAME", help="threshold set of the bundle (default: its own default)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of tables")
     parser.add_argument("--overlay", type=Path, metavar="DIR", help="write overlay pictures there")
     parser.set_defaults(run=run)
@@ -27,14 +30,21 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Score the files.
 
     Returns:
-        1 where a file could not be scored, else 0.
+        1 where a file could not be scored, 2 where the bundle has no such thresholds, else 0.
     """
-    return asyncio.run(_score(options, settings_for(options, settings)))
+    try:
+        return asyncio.run(_score(options, settings_for(options, settings)))
+    except InvalidRequestError as error:
+        print(f"thorascope: {error}", file=sys.stderr)
+        return 2
 
 
 async def _score(options: argparse.Namespace, settings: Settings) -> int:
     engine = build_engine(settings)
-    wanted = PredictOptions(refuse_rejected=options.gate == "on", overlay=options.overlay is not None)
+    model = engine.model.with_thresholds(options.thresholds)
+    wanted = PredictOptions(
+        refuse_rejected=options.gate == "on", overlay=options.overlay is not None, thresholds=options.thresholds
+    )
     folder = OutputFolder(options.overlay) if options.overlay else None
     run_ = FileRun(engine, settings, lambda content: engine.predict(content, wanted))
     async with aclosing(run_.answers(options.files)) as answers:
@@ -43,7 +53,7 @@ async def _score(options: argparse.Namespace, settings: Settings) -> int:
             if prediction is None:
                 row["problem"] = problem
             else:
-                body = PredictResponse.of(prediction, engine.model, "", with_pngs=False)
+                body = PredictResponse.of(prediction, model, "", with_pngs=False)
                 row |= body.model_dump(mode="json", exclude={"request_id", "timings_ms"})
                 if folder and prediction.overlay:
                     row["overlay"] = str(folder.write(f"{folder.stem_for(file)}.overlay.png", prediction.overlay))

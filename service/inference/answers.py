@@ -1,11 +1,13 @@
 """What an engine is asked, and what it answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import InvalidRequestError
 from models.imaging.geometry import Box
 from models.runtime.anomaly import AnomalyMap
 from models.runtime.manifest import Finding, Manifest
@@ -26,6 +28,7 @@ class PredictOptions:
 
     Attributes:
         findings: names to answer for; None for all of the bundle.
+        thresholds: name of the threshold set; None for the one in force.
         refuse_rejected: whether what the gate rejects is an error.
         overlay: whether the overlay picture at source size is wanted.
     """
@@ -34,6 +37,7 @@ class PredictOptions:
     saliency: Saliency = Saliency.BOXES
     refuse_rejected: bool = True
     overlay: bool = False
+    thresholds: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,19 @@ class ServedModel:
 
     manifest: Manifest
     sha256: str
+
+    def with_thresholds(self, name: str | None) -> Self:
+        """The same model with that threshold set in force; None leaves it as it is.
+
+        Raises:
+            InvalidRequestError: it has no such set. The name is not repeated; those that exist are listed.
+        """
+        if name is None:
+            return self
+        try:
+            return replace(self, manifest=self.manifest.with_thresholds(name))
+        except ValueError as error:
+            raise InvalidRequestError(f"thresholds: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,17 +34,17 @@ class BatchEngine(LocalEngine):
     async def predict_batch(
         self, uploads: Mapping[int, DecodedUpload], batch_size: int, options: PredictOptions
     ) -> dict[int, Prediction]:
-        """Findings of every upload, by its place in 0..batch_size - 1."""
+        """Findings of every upload, by its place in 0..batch_size - 1; InvalidRequestError for unknown thresholds."""
+        manifest = self.model.with_thresholds(options.thresholds).manifest
         images = self._images(uploads, batch_size)
         wants_maps = options.saliency is not Saliency.NONE
         output = await self._run(self._graphs, lambda: self._classifier.predict(images, saliency=wants_maps))
-        threshold = self.model.manifest.classifier.map_threshold
 
         def compose() -> dict[int, Prediction]:
             return {
                 place: Prediction(
                     upload,
-                    compose_findings(self._classifier, _row(output, place), upload, options, threshold),
+                    compose_findings(self._classifier, _row(output, place), upload, options, manifest),
                     _NO_TIMINGS,
                 )
                 for place, upload in uploads.items()

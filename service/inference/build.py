@@ -1,5 +1,6 @@
 """The engine that the settings ask for."""
 
+from dataclasses import replace
 from typing import TypeVar
 
 from models.errors import InvalidBundleError
@@ -8,6 +9,7 @@ from service.inference.batch_engine import BatchEngine
 from service.inference.decode_pool import DEFAULT_DECODER, DecodePool
 from service.inference.decode_worker import DecodeLimits
 from service.inference.local_engine import EngineLimits, LocalEngine
+from service.inference.served import with_default_thresholds
 from service.settings import Settings
 
 EngineT = TypeVar("EngineT", bound=LocalEngine)
@@ -44,6 +46,7 @@ def _build(kind: type[EngineT], settings: Settings, decoder: str, *, spinning: b
     )
     try:
         bundle = load_bundle(settings.bundle_dir)
+        bundle = replace(bundle, manifest=with_default_thresholds(bundle.manifest, settings))
     except InvalidBundleError as error:
         raise InvalidBundleError(f"{settings.bundle_dir}: {error}") from error
     recycle_after = settings.decode_recycle_after

@@ -8,24 +8,26 @@ from numpy.typing import NDArray
 from models.imaging.heatmap import colourise, overlay, png_bytes, saliency_map, to_source
 from models.runtime.anomaly import AnomalyMap
 from models.runtime.classifier import Classifier, ClassifierOutput
+from models.runtime.manifest import Manifest
 from service.inference.answers import FindingAnswer, FindingSaliency, PredictOptions, Saliency
 from service.inference.maps import boxes_of, maximum_inside
 from service.inference.upload import DecodedUpload
 
 
 def compose_findings(
-    classifier: Classifier, output: ClassifierOutput, upload: DecodedUpload, options: PredictOptions, threshold: float
+    classifier: Classifier, output: ClassifierOutput, upload: DecodedUpload, options: PredictOptions, manifest: Manifest
 ) -> tuple[FindingAnswer, ...]:
     """The answers that `options` asks for, in the bundle's order.
 
     Args:
         output: of this one image.
-        threshold: of scaled maps; what lies above may become a box.
+        manifest: with the thresholds that are wanted in force.
     """
     probabilities = classifier.probabilities(output.logits)
-    positives = classifier.positive(probabilities)
+    positives = classifier.positive(probabilities, np.array([finding.threshold for finding in manifest.findings]))
+    threshold = manifest.classifier.map_threshold
     answers = []
-    for column, finding in enumerate(classifier.findings):
+    for column, finding in enumerate(manifest.findings):
         if options.findings is not None and finding.name not in options.findings:
             continue
         logit, probability = float(output.logits[0, column]), float(probabilities[0, column])

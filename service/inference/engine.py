@@ -26,7 +26,8 @@ class Engine(Protocol):
         """Findings of the radiograph in `content`.
 
         Raises:
-            ThorascopeError: of the upload (see `service.inference.upload`), or `OverloadedError`, at once.
+            ThorascopeError: of the upload (see `service.inference.upload`), or `OverloadedError`, at once;
+                `InvalidRequestError` for thresholds the bundle does not have.
         """
 
     async def map_anomalies(self, content: bytes, options: AnomalyOptions) -> Anomaly:

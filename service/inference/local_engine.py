@@ -94,6 +94,7 @@ class LocalEngine:
 
     async def predict(self, content: bytes, options: PredictOptions) -> Prediction:
         """See `Engine.predict`; without saliency the maps are not computed."""
+        manifest = self.model.with_thresholds(options.thresholds).manifest
         with self._admitted():
             clock = Clock()
             upload = await self._decode(
@@ -102,9 +103,8 @@ class LocalEngine:
             images = upload.model_input.image[None, None]
             wants_maps = options.saliency is not Saliency.NONE
             output = await self._infer(lambda: self._classifier.predict(images, saliency=wants_maps), clock)
-            threshold = self.model.manifest.classifier.map_threshold
             findings = await self._run(
-                self._drawing, compose_findings, self._classifier, output, upload, options, threshold
+                self._drawing, compose_findings, self._classifier, output, upload, options, manifest
             )
             overlay = await self._run(self._drawing, draw_findings, upload, findings) if options.overlay else None
             return Prediction(upload, findings, clock.timings(), overlay)

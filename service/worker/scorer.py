@@ -93,7 +93,7 @@ class Scorer:
         batch = {index % job.batch_size: upload for index, upload in decoded.items()}
         try:
             bodies = await self._bodies(job, batch)
-        except InvalidRequestError as error:  # of all of them: masks that this bundle does not have
+        except InvalidRequestError as error:  # of all of them: masks or thresholds that this bundle does not have
             return [Outcome(index, failure=Failure.of(error)) for index in decoded]
         return [Outcome(index, answer=bodies[index % job.batch_size]) for index in decoded]
 
@@ -105,6 +105,7 @@ class Scorer:
                 lambda: {place: _body(AnomalyResponse.of(found, model, "")) for place, found in maps.items()}
             )
         options = predict_options(job.options)
+        model = model.with_thresholds(options.thresholds)
         with_pngs = options.saliency is Saliency.HEATMAPS
         predictions = await self.engine.predict_batch(batch, job.batch_size, options)
         return await asyncio.to_thread(
@@ -123,6 +124,7 @@ def predict_options(options: dict[str, Any]) -> PredictOptions:
         saliency=Saliency(options.get("saliency", Saliency.BOXES)),
         refuse_rejected=options.get("gate", "on") == "on",
         overlay=options.get("overlay", False),
+        thresholds=options.get("thresholds"),
     )
 
 

@@ -29,9 +29,9 @@ def chest_png() -> bytes:
 
 @pytest.fixture(scope="session")
 def bundle_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle with one finding that was not trained."""
+    """A bundle with one finding that was not trained, and three threshold sets."""
     folder = tmp_path_factory.mktemp("bundle")
-    write_tiny_bundle(folder, untrained=("Hernia",))
+    write_tiny_bundle(folder, untrained=("Hernia",), threshold_sets=True)
     return folder
 
 

@@ -48,6 +48,10 @@ class TestModels:
         assert (bundle.manifest.name, bundle.sha256) == (model["name"], model["sha256"])
         assert len(bundle.manifest.findings) == len(model["findings"])
         assert {"masks": [2, 4], "default_masks": 4, "has_reference": True} == model["anomaly"]
+        sets = {found["name"]: found["values"] for found in model["threshold_sets"]}
+        assert ["tiny-thresholds", "sensitive", "specific"] == list(sets)
+        assert sets["tiny-thresholds"] == {finding["name"]: finding["threshold"] for finding in model["findings"]}
+        assert sets["sensitive"]["Edema"] == sets["tiny-thresholds"]["Edema"] / 2
 
 
 class TestHeaders:

@@ -69,6 +69,25 @@ class TestPredict:
         assert any(line.startswith("* ") for line in out.splitlines())
         assert "research use only" in out
 
+    def test_thresholds_are_those_asked_for_or_of_the_settings(self, run, files, monkeypatch):
+        """The command line wins; answers carry the name."""
+        monkeypatch.setenv("THORASCOPE_THRESHOLDS", "specific")
+        asked = [run("predict", "--json", *extra, files[0])[1] for extra in ((), ("--thresholds", "sensitive"))]
+
+        assert ["specific", "sensitive"] == [json.loads(text)["model"]["thresholds"] for text in asked]
+
+    def test_thresholds_that_are_not_there_are_told_with_those_that_are(self, run, files, monkeypatch):
+        """By the option and by the variable."""
+        status, out, err = run("predict", "--thresholds", "lenient", files[0])
+        monkeypatch.setenv("THORASCOPE_THRESHOLDS", "lenient")
+
+        assert (2, "") == (status, out)
+        assert "tiny-thresholds, sensitive, specific" in err
+        status, out, err = run("predict", files[0])
+        assert (2, "") == (status, out)
+        assert "THORASCOPE_THRESHOLDS" in err
+        assert "tiny-thresholds, sensitive, specific" in err
+
     def test_gate_off_scores_what_is_refused(self, run, files):
         """On the user's word."""
         assert 0 == run("predict", "--gate", "off", files[1])[0]

@@ -129,6 +129,25 @@ class TestOptions:
 
         assert ["Cardiomegaly", "Effusion"] == [finding["name"] for finding in body["findings"]]
 
+    def test_thresholds_may_be_chosen(self, client, chest_png, answer, bundle):
+        """Same probabilities, cut elsewhere; the answer says by which set."""
+        body = ask(client, chest_png, thresholds="sensitive").json()
+        trained = [finding for finding in body["findings"] if finding["probability"] is not None]
+
+        assert ("tiny-thresholds", "sensitive") == (answer["model"]["thresholds"], body["model"]["thresholds"])
+        assert [spec.threshold / 2 for spec in bundle.manifest.findings] == [f["threshold"] for f in body["findings"]]
+        assert [f["probability"] for f in answer["findings"]] == [f["probability"] for f in body["findings"]]
+        assert all(finding["positive"] == (finding["probability"] >= finding["threshold"]) for finding in trained)
+        assert sum(f["positive"] for f in trained) > sum(bool(f["positive"]) for f in answer["findings"])
+
+    def test_unknown_thresholds_are_answered_with_those_there_are(self, client, chest_png):
+        """The name that was sent is not repeated."""
+        response = ask(client, chest_png, thresholds="lenient")
+
+        assert (422, "/problems/invalid-request") == (response.status_code, response.json()["type"])
+        assert response.json()["detail"].endswith("tiny-thresholds, sensitive, specific")
+        assert "lenient" not in response.text
+
     @pytest.mark.parametrize(
         "query", [{"findings": "Gout"}, {"findings": "\0"}, {"saliency": "some"}, {"gate": "ajar"}, {"findings": ","}]
     )

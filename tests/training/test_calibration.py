@@ -6,10 +6,13 @@ from scipy.special import expit
 
 from training.calibration import (
     brier_score,
+    calibration_error_by_chance,
     calibration_error_by_finding,
+    calibration_error_interval,
     expected_calibration_error,
     fit_pooled,
     prevalence,
+    threshold_sets,
 )
 
 
@@ -98,3 +101,42 @@ def test_brier_score__of_the_prevalence_is_its_variance():
 def test_brier_score__of_nothing_is_undefined():
     """Not 0, which would be perfect."""
     assert brier_score(np.array([0.5]), np.array([np.nan])) is None
+
+
+def test_calibration_error_by_chance__is_what_right_probabilities_show():
+    """Fewer images, more of it; a wrong calibration shows more than chance."""
+    probabilities = np.random.default_rng(2).beta(1, 4, (400, 3))
+    draws = (np.random.default_rng(3).random((50, *probabilities.shape)) < probabilities).astype(np.float32)
+    labels = draws[0]
+    by_chance = calibration_error_by_chance(probabilities, labels)
+
+    assert by_chance < calibration_error_by_chance(probabilities[:50], labels[:50]) / 2
+    mean = np.mean([expected_calibration_error(probabilities, drawn) for drawn in draws])
+    assert mean == pytest.approx(by_chance, rel=0.1)
+    assert expected_calibration_error(probabilities / 2, labels) > 3 * calibration_error_by_chance(
+        probabilities / 2, labels
+    )
+
+
+def test_calibration_error_interval__draws_patients():
+    """Two images a patient, alike: wider than if each were a patient of its own, and the same for the same seed."""
+    probabilities = np.repeat(np.random.default_rng(2).beta(1, 4, (150, 2)), 2, axis=0)
+    drawn = np.random.default_rng(3).random((150, 2))
+    labels = (np.repeat(drawn, 2, axis=0) < probabilities / 2).astype(np.float32)
+    names = [str(number) for number in range(300)]
+    together, apart = (
+        calibration_error_interval(probabilities, labels, patients, num_resamples=200)
+        for patients in ([str(number // 2) for number in range(300)], names)
+    )
+
+    assert 0 < together.low < together.high < 1
+    assert together.high - together.low > apart.high - apart.low
+    assert apart == calibration_error_interval(probabilities, labels, names, num_resamples=200)
+
+
+def test_threshold_sets__refuse_a_finding_with_one_kind_of_label():
+    """By its name."""
+    labels = np.array([[1, 0], [0, 0]])
+
+    with pytest.raises(ValueError, match="Hernia"):
+        threshold_sets(np.full((2, 2), 0.5), labels, ("Effusion", "Hernia"), "2 images")

@@ -107,6 +107,7 @@ class TestCreate:
         [
             ([("images", ("a", b"x"))], {"task": "x-ray"}, 422, "invalid-request"),
             ([("images", ("a", b"x"))], {"findings": "Influenza"}, 422, "invalid-request"),
+            ([("images", ("a", b"x"))], {"thresholds": "lenient"}, 422, "invalid-request"),
             ([("images", ("a", b"x"))], {"task": "anomaly-map", "masks": "3"}, 422, "invalid-request"),
             ([("images", ("a", b"x"))], {"colour": "red"}, 422, "invalid-request"),
             ([("other", ("a", b"x"))], {}, 422, "invalid-request"),
@@ -169,6 +170,17 @@ class TestResults:
         ]
         body = bench.client.get(f"/v1/jobs/{job_id}").json()
         assert ("done", 6, 3, 1.0) == (body["state"], body["done"], body["failed"], body["progress"])
+
+    def test_rows_are_cut_by_the_thresholds_of_the_job(self, bench, chest_png):
+        """Chosen when it was submitted; without a choice, those in force then."""
+        ids = [bench.submit(("a.png", chest_png), data=data).json()["id"] for data in ({}, {"thresholds": "specific"})]
+        bench.work()
+        (usual,), (specific,) = (bench.rows(job_id) for job_id in ids)
+
+        assert ("tiny-thresholds", "specific") == (usual["model"]["thresholds"], specific["model"]["thresholds"])
+        assert [(1 + finding["threshold"]) / 2 for finding in usual["findings"]] == [
+            finding["threshold"] for finding in specific["findings"]
+        ]
 
     def test_a_second_run_gives_the_same_bytes(self, bench, chest_png):
         """Same place in a batch of the same size: the same sums in the same order."""
