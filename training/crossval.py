@@ -2,8 +2,9 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from models.nets.checkpoint import load, save
 from models.nets.slim_resnet import SlimClassifier, together
 from training.carry_out import carry_out
 from training.data.crops import statistics_table
+from training.data.dataset import Row
 from training.engine import Engine
-from training.material import Sources, labelled, plain
+from training.material import Labelled, Sources, labelled, plain
 from training.metrics import AurocReport, auroc_report
 from training.recipes.types import CrossvalRecipe, FinetuneRecipe
-from training.run import NETWORK, Run
+from training.run import DESCRIPTION, NETWORK, Run
 from training.selection import logits_of
 
 OUT_OF_FOLD, SUMMARY = "out_of_fold.csv", "crossval.json"
@@ -32,7 +34,7 @@ class OutOfFold:
 
     Attributes:
         findings: F names.
-        files: N names of image files.
+        files: N names of image files, without folders.
         patients: N.
         labels: (N, F), NaN unknown.
         logits: (S, N, F), one cross-validation a seed.
@@ -85,6 +87,7 @@ def crossval(
     outcome = _joined(parts)
     if fabric.is_global_zero:
         _write(folder, recipe, outcome)
+        _describe(folder, recipe, [row for part in parts[0] for row in part.held.rows])
         slim = [network for network in networks if isinstance(network, SlimClassifier)]
         if len(slim) == len(networks):
             save(together([network.cpu() for network in slim]), folder / NETWORK)
@@ -101,12 +104,9 @@ def member_of(recipe: CrossvalRecipe, seed: int, fold: int) -> FinetuneRecipe:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One fold: as `OutOfFold`, logits (N, F)."""
+    """One fold: its images, which the member has not seen, and the member's logits (N, F)."""
 
-    findings: tuple[str, ...]
-    files: tuple[str, ...]
-    patients: tuple[str, ...]
-    labels: NDArray[np.float32]
+    held: Labelled
     logits: NDArray[np.float32]
 
 
@@ -128,19 +128,29 @@ def _scored(member: FinetuneRecipe, network: Classifier, sources: Sources, side_
     images = plain(held.rows, replace(member, image_size_px=side_px), sources)
     table = statistics_table(member.data, member.normalisation).numpy()
     logits = logits_of(network.to(fabric.device), images, table[held.data.images.part_of], fabric.device)
-    files, patients = tuple(str(row.file) for row in held.rows), tuple(row.patient for row in held.rows)
-    return _Part(held.findings, files, patients, held.data.labels, logits)
+    return _Part(held, logits)
 
 
 def _joined(parts: Sequence[Sequence[_Part]]) -> OutOfFold:
-    first = parts[0]
+    rows = [row for part in parts[0] for row in part.held.rows]
     return OutOfFold(
-        first[0].findings,
-        tuple(file for part in first for file in part.files),
-        tuple(patient for part in first for patient in part.patients),
-        np.concatenate([part.labels for part in first]),
+        parts[0][0].held.findings,
+        tuple(row.file.name for row in rows),
+        tuple(row.patient for row in rows),
+        np.concatenate([part.held.data.labels for part in parts[0]]),
         np.stack([np.concatenate([part.logits for part in seed]) for seed in parts]),
     )
+
+
+def _describe(folder: Path, recipe: CrossvalRecipe, rows: Sequence[Row]) -> None:
+    """`run.json`, as that of one run, with what repeats it."""
+    content = {
+        "recipe": asdict(recipe.member),
+        "num_images": len(rows),
+        "sources": dict(sorted(Counter(row.source or "unnamed" for row in rows).items())),
+        "crossval": json.loads((folder / SUMMARY).read_text()),
+    }
+    (folder / DESCRIPTION).write_text(json.dumps(content, indent=2, default=str) + "\n")
 
 
 def _write(folder: Path, recipe: CrossvalRecipe, outcome: OutOfFold) -> None:
@@ -151,7 +161,7 @@ def _write(folder: Path, recipe: CrossvalRecipe, outcome: OutOfFold) -> None:
         for index, file in enumerate(outcome.files):
             known = ["" if np.isnan(value) else int(value) for value in outcome.labels[index]]
             scores = [f"{value:.6g}" for value in outcome.logits[:, index].ravel()]
-            writer.writerow([Path(file).name, outcome.patients[index], *known, *scores])
+            writer.writerow([file, outcome.patients[index], *known, *scores])
     reports = [_report(outcome, logits) for logits in outcome.logits]
     summary: dict[str, Any] = {
         "images": len(outcome.files),

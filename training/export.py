@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from models.imaging.decode import decode
 from models.imaging.preprocess import InputContract, ModelInput, prepare
 from models.labels import CHESTXRAY14, display_name
+from models.nets.architecture import Classifier as Network
+from models.nets.densenet import DenseNetClassifier
 from models.nets.mae import MaskedAutoencoder
+from models.nets.resnet import ResNetClassifier
+from models.nets.slim_resnet import SlimClassifier
 from models.nets.vit import VitClassifier
-from models.runtime.anomaly import complementary_keeps
 from models.runtime.anomaly_reference import dump_reference
 from models.runtime.bundle import write_manifest
 from models.runtime.calibration import calibrate
@@ -30,24 +32,24 @@ from models.runtime.manifest import (
 from models.runtime.session import Session, open_session
 from training import parity
 from training.calibration import expected_calibration_error, fit, threshold_sets
+from training.crossval import OutOfFold
 from training.data.dataset import Row, label_matrix
-from training.graphs import ClassifierGraph, ReconstructorGraph
+from training.graph_files import CLASSIFIER, RECONSTRUCTOR, Networks, write_graphs
 from training.metrics import AurocReport, auroc_report
 from training.model_card import CardFacts, model_card
-from training.onnx_file import store_half, to_onnx, write_onnx
 from training.recipes.types import ExportRecipe
 from training.reference import fit_reference
-from training.torchscript import write_torchscript
 
-CLASSIFIER, RECONSTRUCTOR, REFERENCE = "classifier.onnx", "reconstructor.onnx", "anomaly_reference.npz"
+REFERENCE = "anomaly_reference.npz"
 
 
 @dataclass(frozen=True, slots=True)
-class Networks:
-    """What a bundle is made of, both in eval mode on the CPU."""
+class Fitted:
+    """What calibration and thresholds are fitted on: logits and labels (N, F), and the images in words."""
 
-    classifier: VitClassifier
-    autoencoder: MaskedAutoencoder
+    logits: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    images: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,25 @@ class Material:
     """Pictures and words for one export.
 
     Attributes:
-        held_out: rows that no weight was trained on, labelled: AUROC, calibration, thresholds, parity, references.
+        held_out: rows that no weight was trained on, labelled: AUROC, parity, references.
+        out_of_fold: scores of training images by networks that have not seen their patients: calibration, thresholds.
+            None fits both on the held-out rows.
         pretraining: the pre-training run's description (`training.run.Run.describe`).
         finetuning: the fine-tuning run's.
     """
 
     held_out: Sequence[Row]
+    out_of_fold: OutOfFold | None
     pretraining: Mapping[str, Any]
     finetuning: Mapping[str, Any]
+
+    def fitted_on(self, labels: NDArray[np.float32], logits: NDArray[np.float32]) -> Fitted:
+        """Out-of-fold scores where there are some, else these of the held-out rows."""
+        if self.out_of_fold is None:
+            return Fitted(logits, labels, f"{len(labels)} held-out images")
+        scores = self.out_of_fold
+        words = f"out-of-fold scores of {len(scores.files)} training images"
+        return Fitted(scores.mean_logits, scores.labels, words)
 
 
 def export(recipe: ExportRecipe, networks: Networks, material: Material, folder: Path) -> Manifest:
@@ -83,14 +96,23 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     inputs = [prepare(decode(row.file.read_bytes()), contract) for row in material.held_out]
     images = np.stack([item.image for item in inputs])[:, None]
     labels = label_matrix(material.held_out)
-    deviations = _write_graphs(networks, images[:8], recipe.masks, folder)
+    deviations = write_graphs(networks, images[:8], recipe.masks, folder)
 
     session = open_session((folder / CLASSIFIER).read_bytes())
-    (logits,) = parity.run_session(session, ("logits",), images)
-    report = auroc_report(CHESTXRAY14, labels, logits, [row.patient for row in material.held_out])
+    logits, maps = parity.run_session(session, ("logits", "saliency"), images)
+    patients = [row.patient for row in material.held_out]
+    report = auroc_report(CHESTXRAY14, labels, logits, patients)
     painter = _reconstructor_spec(recipe, networks.autoencoder)
-    manifest = _manifest(recipe, networks.classifier, painter, labels, logits, contract)
-    error = expected_calibration_error(Classifier(manifest, session).probabilities(logits), labels)
+    manifest = Manifest(
+        name=recipe.name,
+        version=recipe.version,
+        **_findings(material.fitted_on(labels, logits)),
+        input=InputSpec(side=contract.side, geometry=contract.geometry, padding=contract.padding),
+        classifier=_classifier_spec(recipe, networks.classifier, maps.shape[-1]),
+        reconstructor=painter,
+    )
+    probabilities = Classifier(manifest, session).probabilities(logits)
+    error = expected_calibration_error(probabilities, labels)
     normals = [item for item, row in zip(inputs, material.held_out, strict=True) if not row.labels]
     manifest = _with_reference(manifest, painter, open_session((folder / RECONSTRUCTOR).read_bytes()), normals, folder)
     provenance = {
@@ -106,96 +128,35 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     return write_manifest(folder, manifest)
 
 
-def _write_graphs(
-    networks: Networks, images: NDArray[np.uint8], masks: Sequence[int], folder: Path
-) -> dict[str, float]:
-    """Export, check against the network, store; gives the largest deviations."""
-    classifier = ClassifierGraph(networks.classifier).eval()
-    reconstructor = ReconstructorGraph(networks.autoencoder).eval()
-    keep = complementary_keeps(networks.autoencoder.num_patches, masks[0], rounds=1, seed=0)
-    example = torch.from_numpy(images[:2])
-    full = to_onnx(classifier, {"image": example}, ("logits", "saliency"), {"image": {0: "batch"}})
-    painter = to_onnx(
-        reconstructor,
-        {"image": example, "keep": torch.from_numpy(keep)},
-        ("reconstruction", "spread"),
-        {"image": {0: "batch"}, "keep": {0: "passes", 1: "visible"}},
-    )
-    logits, maps = parity.run_module(classifier, images)
-    expected = logits, maps
-    stored = store_half(full)
-    exact = parity.classifier_deviation(expected, _run_classifier(open_session(full.SerializeToString()), images))
-    rounded = parity.classifier_deviation(expected, _run_classifier(open_session(stored.SerializeToString()), images))
-    exact.require(parity.LOGIT_TOLERANCE, parity.MAP_TOLERANCE, "ONNX against the network")
-    rounded.require(parity.STORED_LOGIT_TOLERANCE, parity.STORED_MAP_TOLERANCE, "float16 file against the network")
-    scripted = write_torchscript(classifier, example, folder / "classifier.torchscript.pt")
-    scripted_logits, scripted_maps = parity.run_module(scripted, images)
-    parity.classifier_deviation(expected, (scripted_logits, scripted_maps)).require(
-        parity.LOGIT_TOLERANCE, parity.MAP_TOLERANCE, "TorchScript against the network"
-    )
-    write_onnx(stored, folder / CLASSIFIER)
-
-    painted, small = parity.run_module(reconstructor, images, keep), store_half(painter)
-    differences = [
-        parity.reconstruction_deviation(painted, _run_painter(open_session(model.SerializeToString()), images, keep))
-        for model in (painter, small)
-    ]
-    for difference, allowed in zip(
-        differences, (parity.RECONSTRUCTION_TOLERANCE, parity.STORED_RECONSTRUCTION_TOLERANCE), strict=True
-    ):
-        if not difference <= allowed:
-            raise parity.ParityError(f"reconstruction differs by {difference}, allowed is {allowed}")
-    write_onnx(small, folder / RECONSTRUCTOR)
-    return {
-        "logits_float32": exact.logits,
-        "maps_float32": exact.maps,
-        "logits_stored": rounded.logits,
-        "maps_stored": rounded.maps,
-        "reconstruction_float32": differences[0],
-        "reconstruction_stored": differences[1],
-    }
-
-
-def _run_classifier(session: Session, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    logits, maps = parity.run_session(session, ("logits", "saliency"), images)
-    return logits, maps
-
-
-def _run_painter(
-    session: Session, images: NDArray[np.uint8], keep: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], ...]:
-    return parity.run_session(session, ("reconstruction", "spread"), images, keep=keep)
-
-
-def _manifest(  # one argument a section of the manifest
-    recipe: ExportRecipe,
-    classifier: VitClassifier,
-    painter: ReconstructorSpec,
-    labels: NDArray[np.float32],
-    logits: NDArray[np.float32],
-    contract: InputContract,
-) -> Manifest:
-    calibrations = fit(logits, labels)
-    sets = threshold_sets(calibrate(logits, calibrations), labels, CHESTXRAY14, f"{len(labels)} held-out images")
+def _findings(fitted: Fitted) -> dict[str, Any]:
+    """Sections of the manifest: findings with calibration and thresholds, and the sets of these."""
+    calibrations = fit(fitted.logits, fitted.labels)
+    sets = threshold_sets(calibrate(fitted.logits, calibrations), fitted.labels, CHESTXRAY14, fitted.images)
     findings = tuple(
         Finding(name=name, display=display_name(name), threshold=threshold, calibration=calibration)
         for name, threshold, calibration in zip(CHESTXRAY14, sets[0].values, calibrations, strict=True)
     )
-    return Manifest(
-        name=recipe.name,
-        version=recipe.version,
-        findings=findings,
-        thresholds=sets[0].model_copy(update={"values": ()}),
-        threshold_sets=sets,
-        input=InputSpec(side=contract.side, geometry=contract.geometry, padding=contract.padding),
-        classifier=ClassifierSpec(
-            file=CLASSIFIER,
-            saliency_grid=classifier.patch_embed.grid_size[0],
-            saliency_layer=f"blocks.{len(classifier.blocks) - 1}.norm1",
-            map_threshold=recipe.map_threshold,
-            head="token" if classifier.global_pool == "token" else "average",
-        ),
-        reconstructor=painter,
+    in_force = sets[0].model_copy(update={"values": ()})
+    return {"findings": findings, "thresholds": in_force, "threshold_sets": sets}
+
+
+def _classifier_spec(recipe: ExportRecipe, network: Network, grid: int) -> ClassifierSpec:
+    match network:
+        case VitClassifier():
+            layer = f"blocks.{len(network.blocks) - 1}.norm1"
+        case DenseNetClassifier():
+            layer = "features.denseblock4"
+        case ResNetClassifier():
+            layer = "layer4"
+        case SlimClassifier():
+            layer = "members.*.layer4"
+    is_token = isinstance(network, VitClassifier) and network.global_pool == "token"
+    return ClassifierSpec(
+        file=CLASSIFIER,
+        saliency_grid=grid,
+        saliency_layer=layer,
+        map_threshold=recipe.map_threshold,
+        head="token" if is_token else "average",
     )
 
 

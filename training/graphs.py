@@ -3,17 +3,16 @@
 import torch
 from torch import Tensor, nn
 
-from models.nets.densenet import DenseNetClassifier
+from models.nets.architecture import Classifier
 from models.nets.mae import MaskedAutoencoder
 from models.nets.patches import unpatchify
-from models.nets.vit import VitClassifier
 from training.data.crops import GREY_MEAN, GREY_STD, normalise
 
 
 class ClassifierGraph(nn.Module):
     """image uint8 (B, 1, S, S) -> logits (B, F), saliency (B, F, G, G); normalisation inside."""
 
-    def __init__(self, network: VitClassifier | DenseNetClassifier) -> None:
+    def __init__(self, network: Classifier) -> None:
         super().__init__()
         self.network = network
 

@@ -109,21 +109,32 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
 
 def _pretraining_line(run: Mapping[str, Any]) -> str:
     recipe, optim = run["recipe"], run["recipe"]["optim"]
+    ratios = recipe.get("mask_ratios") or [recipe["mask_ratio"]]
     return (
         f"- Pre-training: masked autoencoder, encoder `{recipe['encoder']}`, decoder `{recipe['decoder']}`, "
-        f"{recipe['mask_ratio']:.0%} of the patches hidden, {optim['epochs']} epochs over {run['num_images']} images, "
-        f"batch {optim['batch']} (recipe `{recipe['name']}`)."
+        f"{' or '.join(f'{ratio:.0%}' for ratio in ratios)} of the patches hidden, {optim['epochs']} epochs over "
+        f"{run['num_images']} images, batch {optim['batch']} (recipe `{recipe['name']}`)."
     )
 
 
 def _finetuning_line(run: Mapping[str, Any]) -> str:
-    recipe, optim = run["recipe"], run["recipe"]["optim"]
+    recipe, optim, repeated = run["recipe"], run["recipe"]["optim"], run.get("crossval")
     penalty = recipe.get("refit_head")
     refit = f", then the head solved anew by logistic regression, C = {penalty}" if penalty else ""
+    images = f"{run['num_images']} images with all 14 labels"
+    if repeated:
+        seeds = len(repeated["seeds"])
+        count = repeated["folds"] * seeds
+        images += (
+            f", {repeated['folds']} folds by patient, {seeds} seed{'s' if seeds > 1 else ''}: the mean of the logits "
+            f"of {count} networks `{recipe['encoder']}` at {recipe['image_size_px']} px, each of which has not seen a "
+            "fold"
+        )
+    averaged = f", weights averaged with decay {recipe['average']}" if recipe.get("average") else ""
     return (
-        f"- Fine-tuning: {recipe['head']} head, {optim['epochs']} epochs over {run['num_images']} images with all 14 "
-        f"labels, batch {optim['batch']}, layer decay {optim['layer_decay']}, DropPath {recipe['drop_path']}, "
-        f"`{recipe['rand_augment']}`{refit} (recipe `{recipe['name']}`)."
+        f"- Supervised training: {optim['epochs']} epochs over {images}; batch {optim['batch']}, layer decay "
+        f"{optim['layer_decay']}, DropPath {recipe['drop_path']}, `{recipe['rand_augment']}`{averaged}{refit} (recipe "
+        f"`{recipe['name']}`)."
     )
 
 

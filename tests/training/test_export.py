@@ -11,15 +11,19 @@ from models.errors import InvalidBundleError
 from models.imaging.decode import decode
 from models.imaging.preprocess import InputContract, prepare
 from models.labels import CHESTXRAY14
+from models.nets.slim_resnet import SlimClassifier, SlimConfig, SlimShape
 from models.runtime.anomaly import AnomalyDetector, complementary_keeps
 from models.runtime.bundle import load_bundle
 from models.runtime.classifier import Classifier
 from models.runtime.session import open_session
-from tests.training.tiny import SIDE_PX, autoencoder, classifier, phantoms, write_manifest_csv
+from tests.training.tiny import SIDE_PX, autoencoder, classifier, phantoms, spread, write_manifest_csv
 from training import parity
+from training.calibration import fit
+from training.crossval import OutOfFold
 from training.data.crops import normalise
 from training.data.manifest import read_manifest
-from training.export import Material, Networks, export
+from training.export import Material, export
+from training.graph_files import Networks
 from training.graphs import ClassifierGraph, ReconstructorGraph
 from training.onnx_file import to_onnx
 from training.recipes.types import ExportRecipe
@@ -56,7 +60,7 @@ def _material(tmp_path_factory, networks):
     present[1::6] = False
     names = np.array(CHESTXRAY14)
     held_out = [replace(row, labels=frozenset(names[line].tolist())) for row, line in zip(rows, present, strict=True)]
-    return Material(held_out, DESCRIPTION, DESCRIPTION)
+    return Material(held_out, None, DESCRIPTION, DESCRIPTION)
 
 
 @pytest.fixture(name="folder", scope="module")
@@ -114,6 +118,33 @@ def test_export__without_parity_writes_no_manifest(tmp_path, networks, material,
 
     with pytest.raises(InvalidBundleError):
         load_bundle(tmp_path)
+
+
+def test_an_ensemble_is_calibrated_on_out_of_fold_scores(tmp_path, material):
+    """Its graph says what it says; its calibration follows from the scores that were handed in."""
+    torch.manual_seed(0)
+    ensemble = spread(SlimClassifier(SlimConfig(SlimShape((1, 1, 1, 1), 8), 14, num_members=2, image_size_px=64)))
+    generator = np.random.default_rng(0)
+    labels = (generator.random((400, 14)) < 0.3).astype(np.float32)
+    logits = (labels + generator.normal(size=(2, 400, 14))).astype(np.float32)
+    files = tuple(f"{index}.png" for index in range(400))
+    scores = OutOfFold(CHESTXRAY14, files, files, labels, logits)
+    member = DESCRIPTION["recipe"] | {"image_size_px": 64}
+    repeated = DESCRIPTION | {"recipe": member, "crossval": {"folds": 2, "seeds": [0]}}
+    manifest = export(
+        RECIPE, Networks(ensemble, autoencoder()), replace(material, out_of_fold=scores, finetuning=repeated), tmp_path
+    )
+    images = _images(material.held_out)
+    with torch.inference_mode():
+        expected, maps = ensemble.saliency(normalise(torch.from_numpy(images)))
+
+    output = Classifier.open(load_bundle(tmp_path), threads=1).predict(images[:, None], saliency=True)
+
+    assert output.logits == pytest.approx(expected.numpy(), abs=parity.STORED_LOGIT_TOLERANCE)
+    assert output.saliency.shape == tuple(maps.shape)
+    assert manifest.findings[0].calibration == fit(scores.mean_logits, labels)[0]
+    assert "400 training images" in manifest.threshold_sets[0].description
+    assert "2 networks" in (tmp_path / "README.md").read_text()
 
 
 class TestReconstructorGraph:

@@ -9,6 +9,7 @@ import torch
 
 from tests.training.execution import ENGINE, StopAfter, alone, losses, packed
 from tests.training.tiny import FINETUNE, SIDE_PX, phantoms
+from training.average import WeightAverage
 from training.data.crops import normalise, statistics_table
 from training.finetune import LabelledImages, finetune
 from training.objectives import exclusive_cross_entropy, masked_bce
@@ -115,6 +116,52 @@ def test_finetune__without_one_known_label_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match="not one label"):
         run(FINETUNE, LabelledImages(packed(images), np.full_like(labels, np.nan)), Run(tmp_path))
+
+
+class TestAverage:
+    RECIPE = replace(FINETUNE, average=0.5)
+
+    def test_it_is_what_is_kept_and_no_step_s_weights(self, tmp_path):
+        """The steps themselves are those of a run without it."""
+        last = run(FINETUNE, data(), Run(tmp_path / "last"))
+        averaged = run(self.RECIPE, data(), Run(tmp_path / "averaged"))
+
+        assert losses(tmp_path / "last") == losses(tmp_path / "averaged")
+        assert not torch.equal(last.head.weight, averaged.head.weight)
+
+    def test_an_interruption_leaves_no_trace_in_it(self, tmp_path):
+        """It is in the checkpoint."""
+        whole = run(self.RECIPE, data(), Run(tmp_path / "whole"))
+        run(self.RECIPE, data(), StopAfter(tmp_path / "parts", 7))
+        parts = run(self.RECIPE, data(), Run(tmp_path / "parts"))
+
+        for name, value in whole.state_dict().items():
+            assert torch.equal(value, parts.state_dict()[name]), name
+
+    def test_it_follows_the_stated_rule(self):
+        """By hand, for one weight: the decay rises to its value."""
+        network = torch.nn.Linear(1, 1, bias=False)
+        average = WeightAverage(network, 0.2)
+        expected = network.weight.item()
+        for step, value in enumerate((3.0, 5.0, 9.0)):
+            torch.nn.init.constant_(network.weight, value)
+            average.update(step)
+            keep = min(0.2, (1 + step) / (10 + step))
+            expected = keep * expected + (1 - keep) * value
+        average.apply()
+
+        assert network.weight.item() == pytest.approx(expected)
+
+    @pytest.mark.parametrize("decay", [0.0, 1.0])
+    def test_a_decay_that_averages_nothing_is_refused(self, decay):
+        """Neither the last weights nor the first are an average."""
+        with pytest.raises(ValueError, match="averages nothing"):
+            WeightAverage(torch.nn.Linear(1, 1), decay)
+
+    def test_it_does_not_go_with_the_best_epoch(self):
+        """Two rules for one file."""
+        with pytest.raises(ValueError, match="not both"):
+            replace(FINETUNE, average=0.5, eval_every=1)
 
 
 class TestSelection:

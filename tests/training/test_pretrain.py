@@ -11,6 +11,8 @@ from models.nets.checkpoint import initialise_encoder, save
 from models.nets.densenet import DenseNetClassifier
 from tests.training.execution import ENGINE, StopAfter, alone, losses, packed
 from tests.training.tiny import PRETRAIN, SIDE_PX, lasting, phantoms
+from training.data.draws import generator_of
+from training.data.steps import CropDraw
 from training.pretrain import pretrain
 from training.recipes.types import InpaintRecipe, MocoRecipe, Optim
 from training.run import Run
@@ -36,6 +38,26 @@ def test_an_interrupted_run_goes_on_with_the_same_losses(tmp_path):
     assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
     for name, value in whole.state_dict().items():
         assert torch.equal(value, parts.state_dict()[name]), name
+
+
+def test_every_step_hides_one_of_several_shares(tmp_path):
+    """Drawn from the step, so an interruption changes none; and the draw leaves crops and noise as they were."""
+    mixed = replace(PRETRAIN, mask_ratios=(0.25, 0.75))
+    images = packed(phantoms(16))
+    pretrain(mixed, images, Run(tmp_path / "whole"), ENGINE, alone())
+    pretrain(mixed, images, StopAfter(tmp_path / "parts", 5), ENGINE, alone())
+    pretrain(mixed, images, Run(tmp_path / "parts"), ENGINE, alone())
+
+    assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
+    rows = np.arange(4)
+    plain, drawn = (
+        [CropDraw((0.5, 1.0), 4, mask_ratios=ratios)(rows, generator_of(0, step)) for step in range(40)]
+        for ratios in ((), mixed.mask_ratios)
+    )
+    shares = [set(batch["mask_ratio"].tolist()) for batch in drawn]
+    assert {0.25, 0.75} == set().union(*shares)
+    assert all(len(share) == 1 for share in shares)
+    assert all(torch.equal(one["noise"], other["noise"]) for one, other in zip(plain, drawn, strict=True))
 
 
 @pytest.mark.parametrize("change", [{"workers": 2}, {"is_resident": True}])

@@ -3,12 +3,14 @@
 import argparse
 from pathlib import Path
 
+from models.nets.architecture import Classifier
 from models.nets.checkpoint import load
 from models.nets.mae import MaskedAutoencoder
-from models.nets.vit import VitClassifier
 from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_manifest_arguments, labelled
-from training.export import Material, Networks, export
+from training.crossval import OUT_OF_FOLD, read_out_of_fold
+from training.export import Material, export
+from training.graph_files import Networks
 from training.recipes.types import ExportRecipe
 from training.run import NETWORK, Run
 
@@ -18,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_arguments(parser)
     add_manifest_arguments(parser)
     parser.add_argument("--pretrained", type=Path, required=True, help="run folder of pretrain")
-    parser.add_argument("--finetuned", type=Path, required=True, help="run folder of finetune")
+    parser.add_argument("--finetuned", type=Path, required=True, help="run folder of finetune, or folder of crossval")
     parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
 
 
@@ -26,10 +28,11 @@ def run(options: argparse.Namespace) -> bool:
     """Write the bundle, or raise."""
     recipe = recipe_of(options, "EXPORT", ExportRecipe)
     classifier, autoencoder = load(options.finetuned / NETWORK), load(options.pretrained / NETWORK)
-    if not isinstance(classifier, VitClassifier) or not isinstance(autoencoder, MaskedAutoencoder):
-        raise ValueError("a bundle needs a vision transformer that classifies and a masked autoencoder")  # noqa: TRY004  # a mistake of the caller's, said in one line
+    if not isinstance(classifier, Classifier) or not isinstance(autoencoder, MaskedAutoencoder):
+        raise ValueError("a bundle needs a classifier and a masked autoencoder")  # noqa: TRY004  # a mistake of the caller's, said in one line
     material = Material(
         held_out=labelled(options, "val"),
+        out_of_fold=read_out_of_fold(scores) if (scores := options.finetuned / OUT_OF_FOLD).exists() else None,
         pretraining=Run(options.pretrained).description(),
         finetuning=Run(options.finetuned).description(),
     )

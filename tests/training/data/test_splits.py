@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.dataset import DataError, Row
-from training.data.splits import TRAIN_OR_VAL, check_disjoint, in_two_splits, is_held_out, settled
+from training.data.splits import TRAIN_OR_VAL, check_disjoint, fold_of, in_two_splits, is_held_out, settled
 
 NUM_PATIENTS = 4000
 SHARE_TOLERANCE = 0.03  # five standard deviations of a share of 0.2 among this many patients
@@ -61,3 +62,18 @@ def test_check_disjoint__counts_the_leaking_patients_and_names_one():
 def test_check_disjoint__lets_a_patient_have_many_images():
     """That is the rule rather than the exception."""
     check_disjoint([row("a", "train"), row("a", "train"), row("b", "test")])
+
+
+class TestFoldOf:
+    def test_folds_are_of_equal_size(self):
+        """A hash spreads names evenly."""
+        counts = np.bincount([fold_of(f"nobody:{number}", 5) for number in range(NUM_PATIENTS)], minlength=5)
+
+        assert counts / NUM_PATIENTS == pytest.approx(0.2, abs=SHARE_TOLERANCE)
+
+    def test_it_is_independent_of_the_held_out_share(self):
+        """Folds of the training patients would else be unequal wherever a reader held patients out by the same hash."""
+        kept = [name for number in range(NUM_PATIENTS) if not is_held_out(name := f"nobody:{number}", 0.2)]
+        counts = np.bincount([fold_of(name, 5) for name in kept], minlength=5)
+
+        assert counts / len(kept) == pytest.approx(0.2, abs=SHARE_TOLERANCE)

@@ -1,0 +1,113 @@
+"""Cross-validation: nobody is scored by a network that has seen them, and what is done is not done again."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.nets.checkpoint import load
+from tests.training.execution import ENGINE, alone
+from tests.training.tiny import write_manifest_csv
+from training.crossval import OUT_OF_FOLD, SUMMARY, crossval, member_of, read_out_of_fold
+from training.data.manifest import read_manifest
+from training.data.splits import fold_of
+from training.material import Sources, labelled
+from training.recipes.types import CrossvalRecipe, FinetuneRecipe, Optim
+from training.run import DESCRIPTION, NETWORK
+
+RECIPE = CrossvalRecipe(
+    name="tiny",
+    member=FinetuneRecipe(
+        name="tiny",
+        encoder="slim18",
+        optim=Optim(epochs=1, batch=4, base_lr=1e-2, warmup_epochs=0),
+        image_size_px=32,
+        packed_size_px=40,
+        drop_path=0.0,
+        rand_augment="none",
+        average=0.9,
+    ),
+    folds=2,
+    seeds=(0, 1),
+    score_side_px=48,
+)
+
+
+@pytest.fixture(name="place", scope="module")
+def _place(tmp_path_factory):
+    """Sources of 16 training phantoms, and a folder in which the recipe was carried out."""
+    root = tmp_path_factory.mktemp("crossval")
+    sources = Sources({"manifest": write_manifest_csv(root, 32)}, root / "cache")
+    outcome = crossval(RECIPE, sources, None, root / "out", ENGINE, alone())
+    return sources, root / "out", outcome
+
+
+class TestFolds:
+    def test_every_training_image_is_held_out_once(self, place):
+        """By the members of each seed."""
+        sources, _, outcome = place
+        rows = [row for row in read_manifest(sources.roots["manifest"]) if row.split == "train"]
+
+        assert sorted(row.file.name for row in rows) == sorted(outcome.files)
+        assert (2, 16, 14) == outcome.logits.shape
+
+    @pytest.mark.parametrize("fold", [0, 1])
+    def test_no_patient_is_on_both_sides(self, place, fold):
+        """A member's fold holds the patients of its hash, and the member sees the others."""
+        member = member_of(RECIPE, 0, fold)
+        held, seen = (labelled(member, place[0], held_out=side) for side in (True, False))
+
+        assert {fold} == {fold_of(row.patient, 2) for row in held.rows}
+        assert not {row.patient for row in held.rows} & {row.patient for row in seen.rows}
+
+    def test_members_have_seeds_of_their_own(self):
+        """Else the folds of one seed would begin alike, and those of two seeds be the same."""
+        seeds = {member_of(RECIPE, seed, fold).seed for seed in RECIPE.seeds for fold in range(RECIPE.folds)}
+
+        assert 4 == len(seeds)
+
+    @pytest.mark.parametrize(("folds", "held"), [(1, 0), (3, 3), (3, -1)])
+    def test_a_fold_that_does_not_exist_is_refused(self, folds, held):
+        """One fold alone leaves nothing to train on."""
+        with pytest.raises(ValueError, match="no fold"):
+            replace(RECIPE.member, folds=folds, held_fold=held)
+
+
+class TestFiles:
+    def test_scores_come_back_as_they_were(self, place):
+        """Six digits; unknown labels stay unknown."""
+        read, outcome = read_out_of_fold(place[1] / OUT_OF_FOLD), place[2]
+
+        assert (outcome.findings, outcome.files, outcome.patients) == (read.findings, read.files, read.patients)
+        assert np.array_equal(read.labels, outcome.labels, equal_nan=True)
+        assert read.logits == pytest.approx(outcome.logits, rel=1e-5)
+
+    def test_the_ensemble_is_the_mean_of_all_members(self, place):
+        """Two seeds by two folds."""
+        assert 4 == load(place[1] / NETWORK).config.num_members
+
+    def test_the_summary_has_a_number_a_seed(self, place):
+        """And `run.json` says what was trained on what."""
+        summary, described = (json.loads((place[1] / name).read_text()) for name in (SUMMARY, DESCRIPTION))
+
+        assert 2 == len(summary["mean_auroc_by_seed"])
+        assert {"phantom": 16} == described["sources"]
+        assert summary == described["crossval"]
+
+    def test_a_file_of_another_kind_is_refused(self, tmp_path):
+        """Not read as no scores."""
+        (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+        with pytest.raises(ValueError, match="no out-of-fold scores"):
+            read_out_of_fold(tmp_path / "other.csv")
+
+
+def test_members_that_are_done_are_not_trained_again(place):
+    """Their networks stay what they are; the scores are the same."""
+    sources, folder, outcome = place
+    times = [path.stat().st_mtime_ns for path in sorted(folder.glob("*/network.safetensors"))]
+    again = crossval(RECIPE, sources, None, folder, ENGINE, alone())
+
+    assert 4 == len(times)
+    assert times == [path.stat().st_mtime_ns for path in sorted(folder.glob("*/network.safetensors"))]
+    assert np.array_equal(again.logits, outcome.logits)

@@ -1,0 +1,100 @@
+"""The graphs of a bundle as files, each compared with its network before it may ship."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.nets.architecture import Classifier
+from models.nets.mae import MaskedAutoencoder
+from models.runtime.anomaly import complementary_keeps
+from models.runtime.session import Session, open_session
+from training import parity
+from training.graphs import ClassifierGraph, ReconstructorGraph
+from training.onnx_file import store_half, to_onnx, write_onnx
+from training.torchscript import write_torchscript
+
+CLASSIFIER, RECONSTRUCTOR = "classifier.onnx", "reconstructor.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What a bundle is made of, both in eval mode on the CPU."""
+
+    classifier: Classifier
+    autoencoder: MaskedAutoencoder
+
+
+def write_graphs(networks: Networks, images: NDArray[np.uint8], masks: Sequence[int], folder: Path) -> dict[str, float]:
+    """Export both graphs, check them against their networks, and write what ships.
+
+    Args:
+        networks: trained.
+        images: (N, 1, S, S) uint8 pictures to compare on, two at least.
+        masks: numbers of groups K; the first is compared.
+        folder: of the bundle.
+
+    Returns:
+        The largest deviations by what was compared.
+
+    Raises:
+        training.parity.ParityError: one exceeds its tolerance.
+    """
+    classifier = ClassifierGraph(networks.classifier).eval()
+    reconstructor = ReconstructorGraph(networks.autoencoder).eval()
+    keep = complementary_keeps(networks.autoencoder.num_patches, masks[0], rounds=1, seed=0)
+    example = torch.from_numpy(images[:2])
+    full = to_onnx(classifier, {"image": example}, ("logits", "saliency"), {"image": {0: "batch"}})
+    painter = to_onnx(
+        reconstructor,
+        {"image": example, "keep": torch.from_numpy(keep)},
+        ("reconstruction", "spread"),
+        {"image": {0: "batch"}, "keep": {0: "passes", 1: "visible"}},
+    )
+    logits, maps = parity.run_module(classifier, images)
+    expected = logits, maps
+    stored = store_half(full)
+    exact = parity.classifier_deviation(expected, _run_classifier(open_session(full.SerializeToString()), images))
+    rounded = parity.classifier_deviation(expected, _run_classifier(open_session(stored.SerializeToString()), images))
+    exact.require(parity.LOGIT_TOLERANCE, parity.MAP_TOLERANCE, "ONNX against the network")
+    rounded.require(parity.STORED_LOGIT_TOLERANCE, parity.STORED_MAP_TOLERANCE, "float16 file against the network")
+    scripted = write_torchscript(classifier, example, folder / "classifier.torchscript.pt")
+    scripted_logits, scripted_maps = parity.run_module(scripted, images)
+    parity.classifier_deviation(expected, (scripted_logits, scripted_maps)).require(
+        parity.LOGIT_TOLERANCE, parity.MAP_TOLERANCE, "TorchScript against the network"
+    )
+    write_onnx(stored, folder / CLASSIFIER)
+
+    painted, small = parity.run_module(reconstructor, images, keep), store_half(painter)
+    differences = [
+        parity.reconstruction_deviation(painted, _run_painter(open_session(model.SerializeToString()), images, keep))
+        for model in (painter, small)
+    ]
+    for difference, allowed in zip(
+        differences, (parity.RECONSTRUCTION_TOLERANCE, parity.STORED_RECONSTRUCTION_TOLERANCE), strict=True
+    ):
+        if not difference <= allowed:
+            raise parity.ParityError(f"reconstruction differs by {difference}, allowed is {allowed}")
+    write_onnx(small, folder / RECONSTRUCTOR)
+    return {
+        "logits_float32": exact.logits,
+        "maps_float32": exact.maps,
+        "logits_stored": rounded.logits,
+        "maps_stored": rounded.maps,
+        "reconstruction_float32": differences[0],
+        "reconstruction_stored": differences[1],
+    }
+
+
+def _run_classifier(session: Session, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    logits, maps = parity.run_session(session, ("logits", "saliency"), images)
+    return logits, maps
+
+
+def _run_painter(
+    session: Session, images: NDArray[np.uint8], keep: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], ...]:
+    return parity.run_session(session, ("reconstruction", "spread"), images, keep=keep)
