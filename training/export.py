@@ -10,20 +10,11 @@ from numpy.typing import NDArray
 
 from models.imaging.decode import decode
 from models.imaging.preprocess import InputContract, ModelInput, prepare
-from models.labels import CHESTXRAY14, display_name
-from models.nets.architecture import Classifier as Network
-from models.nets.densenet import DenseNetClassifier
-from models.nets.mae import MaskedAutoencoder
-from models.nets.resnet import ResNetClassifier
-from models.nets.slim_resnet import SlimClassifier
-from models.nets.vit import VitClassifier
+from models.labels import CHESTXRAY14
 from models.runtime.anomaly_reference import dump_reference
 from models.runtime.bundle import write_manifest
-from models.runtime.calibration import calibrate
 from models.runtime.classifier import Classifier
 from models.runtime.manifest import (
-    ClassifierSpec,
-    Finding,
     InputSpec,
     Manifest,
     ReconstructorSpec,
@@ -31,25 +22,17 @@ from models.runtime.manifest import (
 )
 from models.runtime.session import Session, open_session
 from training import parity
-from training.calibration import expected_calibration_error, fit, threshold_sets
+from training.calibration import calibration_error_by_chance, expected_calibration_error
 from training.crossval import OutOfFold
 from training.data.dataset import Row, label_matrix
 from training.graph_files import CLASSIFIER, RECONSTRUCTOR, Networks, write_graphs
-from training.metrics import AurocReport, auroc_report
+from training.metrics import auroc_report
 from training.model_card import CardFacts, model_card
 from training.recipes.types import ExportRecipe
 from training.reference import fit_reference
+from training.sections import Fitted, classifier_spec, findings, reconstructor_spec
 
 REFERENCE = "anomaly_reference.npz"
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """What calibration and thresholds are fitted on: logits and labels (N, F), and the images in words."""
-
-    logits: NDArray[np.float32]
-    labels: NDArray[np.float32]
-    images: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +85,26 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     logits, maps = parity.run_session(session, ("logits", "saliency"), images)
     patients = [row.patient for row in material.held_out]
     report = auroc_report(CHESTXRAY14, labels, logits, patients)
-    painter = _reconstructor_spec(recipe, networks.autoencoder)
+    painter = reconstructor_spec(recipe, networks.autoencoder)
+    fitted = material.fitted_on(labels, logits)
     manifest = Manifest(
         name=recipe.name,
         version=recipe.version,
-        **_findings(material.fitted_on(labels, logits)),
+        **findings(fitted),
         input=InputSpec(side=contract.side, geometry=contract.geometry, padding=contract.padding),
-        classifier=_classifier_spec(recipe, networks.classifier, maps.shape[-1]),
+        classifier=classifier_spec(recipe, networks.classifier, maps.shape[-1]),
         reconstructor=painter,
     )
     probabilities = Classifier(manifest, session).probabilities(logits)
-    error = expected_calibration_error(probabilities, labels)
+    facts = CardFacts(
+        report=report,
+        evaluated_on=f"{len(labels)} held-out ChestX-ray14 images of {len(set(patients))} patients",
+        pretraining=material.pretraining,
+        finetuning=material.finetuning,
+        fitted_on=fitted.images,
+        calibration_error=expected_calibration_error(probabilities, labels),
+        by_chance=calibration_error_by_chance(probabilities, labels),
+    )
     normals = [item for item, row in zip(inputs, material.held_out, strict=True) if not row.labels]
     manifest = _with_reference(manifest, painter, open_session((folder / RECONSTRUCTOR).read_bytes()), normals, folder)
     provenance = {
@@ -123,54 +115,9 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
         "parity": deviations,
     }
     manifest = manifest.model_copy(update={"provenance": provenance})
-    card = model_card(manifest, _facts(report, material, error))
+    card = model_card(manifest, facts)
     (folder / "README.md").write_text(card, encoding="utf-8")
     return write_manifest(folder, manifest)
-
-
-def _findings(fitted: Fitted) -> dict[str, Any]:
-    """Sections of the manifest: findings with calibration and thresholds, and the sets of these."""
-    calibrations = fit(fitted.logits, fitted.labels)
-    sets = threshold_sets(calibrate(fitted.logits, calibrations), fitted.labels, CHESTXRAY14, fitted.images)
-    findings = tuple(
-        Finding(name=name, display=display_name(name), threshold=threshold, calibration=calibration)
-        for name, threshold, calibration in zip(CHESTXRAY14, sets[0].values, calibrations, strict=True)
-    )
-    in_force = sets[0].model_copy(update={"values": ()})
-    return {"findings": findings, "thresholds": in_force, "threshold_sets": sets}
-
-
-def _classifier_spec(recipe: ExportRecipe, network: Network, grid: int) -> ClassifierSpec:
-    match network:
-        case VitClassifier():
-            layer = f"blocks.{len(network.blocks) - 1}.norm1"
-        case DenseNetClassifier():
-            layer = "features.denseblock4"
-        case ResNetClassifier():
-            layer = "layer4"
-        case SlimClassifier():
-            layer = "members.*.layer4"
-    is_token = isinstance(network, VitClassifier) and network.global_pool == "token"
-    return ClassifierSpec(
-        file=CLASSIFIER,
-        saliency_grid=grid,
-        saliency_layer=layer,
-        map_threshold=recipe.map_threshold,
-        head="token" if is_token else "average",
-    )
-
-
-def _reconstructor_spec(recipe: ExportRecipe, autoencoder: MaskedAutoencoder) -> ReconstructorSpec:
-    return ReconstructorSpec(
-        file=RECONSTRUCTOR,
-        patch_size=autoencoder.config.patch_size_px,
-        grid=autoencoder.grid,
-        default_masks=recipe.masks[0],
-        masks=recipe.masks,
-        norm_pix_loss=autoencoder.config.norm_pix_loss,
-        smoothing_px=recipe.smoothing_px,
-        map_scale=recipe.map_scale,
-    )
 
 
 def _with_reference(
@@ -180,14 +127,3 @@ def _with_reference(
     description = "held-out ChestX-ray14 images labelled No Finding"
     reference = ReferenceSpec(description=description, count=len(normals), file=REFERENCE)
     return manifest.model_copy(update={"reconstructor": spec.model_copy(update={"reference": reference})})
-
-
-def _facts(report: AurocReport, material: Material, calibration_error: float) -> CardFacts:
-    rows = material.held_out
-    return CardFacts(
-        report=report,
-        evaluated_on=f"{len(rows)} held-out ChestX-ray14 images of {len({row.patient for row in rows})} patients",
-        pretraining=material.pretraining,
-        finetuning=material.finetuning,
-        calibration_error=calibration_error,
-    )

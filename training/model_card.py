@@ -18,14 +18,18 @@ class CardFacts:
         evaluated_on: those images in words, with counts.
         pretraining: the run's description (`training.run.Run.describe`).
         finetuning: likewise.
-        calibration_error: expected calibration error on the images it was fitted on.
+        fitted_on: images of calibration and thresholds, in words.
+        calibration_error: expected calibration error on the images of the report.
+        by_chance: what that error would be on as many images if every probability were right.
     """
 
     report: AurocReport
     evaluated_on: str
     pretraining: Mapping[str, Any]
     finetuning: Mapping[str, Any]
+    fitted_on: str
     calibration_error: float
+    by_chance: float
 
 
 # Origin and licence of the images that weights in this repository may be trained on.
@@ -42,17 +46,15 @@ PURPOSE = (
     "thresholds, calibration and hashes.",
 )
 CAVEATS = (
-    "- Calibration (a slope for each finding with 20 positives, else a pooled one; an intercept each) and thresholds",
-    "  (`balanced`, the share of positives, `sensitive` and `specific`) were fitted on the images of the table;",
-    "  the AUROC does not depend on them. These images are enriched with disease: a site has to calibrate on its own",
-    "  (`python -m service calibrate`).",
+    "- These images are enriched with disease: probabilities and thresholds are for their prevalence, and a site has",
+    "  to calibrate on its own (`python -m service calibrate`).",
     "- Labels of ChestX-ray14 were mined from reports and are partly wrong; most Pneumonia images came from one",
     "  collection.",
     "- `covidrad_rsna_normal` are NIH images of unknown patients, used without labels in pre-training: some may show",
     "  patients of the held-out images, or be among the references' patients.",
-    "- Grad-CAM boxes show what moved the score. They do not outline lesions; `training localize` measures.",
-    "- The anomaly map shows where a small autoencoder paints something else than the picture. It has not been",
-    "  validated against real findings: read it as a picture of the model, not of the patient.",
+    "- Grad-CAM boxes show what moved the score. They do not outline lesions; `docs/science.md` has what was measured.",
+    "- The anomaly map shows where a small autoencoder paints something else than the picture. Read it as a picture of",
+    "  the model, not of the patient; `docs/anomaly.md` has what was measured.",
 )
 
 
@@ -96,7 +98,11 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
             "## What to keep in mind",
             "",
             "- The counts are small and the intervals wide; a finding with two positives is an anecdote.",
-            f"- Expected calibration error {facts.calibration_error:.3f}, on the images it was fitted on.",
+            "- Calibration (a slope for each finding with 20 positives, else a pooled one; an intercept each) and the",
+            f"  thresholds `balanced`, `sensitive` and `specific` were fitted on {facts.fitted_on}; the AUROC",
+            "  does not depend on them.",
+            f"- Expected calibration error on the images of the table: {facts.calibration_error:.3f}; if every",
+            f"  probability were right, chance alone would show {facts.by_chance:.3f}.",
             *CAVEATS,
             "",
             "## Where the images came from",

@@ -34,8 +34,8 @@ def build_classifier(recipe: FinetuneRecipe | LinprobeRecipe, num_findings: int)
         case ResNetShape() as shape:
             return ResNetClassifier(num_findings, shape)
     if recipe.encoder in SLIM_SHAPES:
-        shape = SLIM_SHAPES[recipe.encoder]
-        return SlimClassifier(SlimConfig(shape, num_findings, image_size_px=recipe.image_size_px))
+        slim = SLIM_SHAPES[recipe.encoder]
+        return SlimClassifier(SlimConfig(slim, num_findings, image_size_px=recipe.image_size_px))
     if recipe.encoder not in VIT_SHAPES:
         names = ", ".join([*VIT_SHAPES, *CNN_SHAPES, *SLIM_SHAPES])
         raise ValueError(f"{recipe.encoder!r} is no encoder; there are {names}")

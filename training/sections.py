@@ -1,0 +1,76 @@
+"""Sections of a bundle's manifest: findings with calibration and thresholds, and what it says of its two graphs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.labels import CHESTXRAY14, display_name
+from models.nets.architecture import Classifier
+from models.nets.densenet import DenseNetClassifier
+from models.nets.mae import MaskedAutoencoder
+from models.nets.resnet import ResNetClassifier
+from models.nets.slim_resnet import SlimClassifier
+from models.nets.vit import VitClassifier
+from models.runtime.calibration import calibrate
+from models.runtime.manifest import ClassifierSpec, Finding, ReconstructorSpec
+from training.calibration import fit, threshold_sets
+from training.graph_files import CLASSIFIER, RECONSTRUCTOR
+from training.recipes.types import ExportRecipe
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What calibration and thresholds are fitted on: logits and labels (N, F), and the images in words."""
+
+    logits: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    images: str
+
+
+def findings(fitted: Fitted) -> dict[str, Any]:
+    """`findings`, `thresholds` and `threshold_sets`, fitted."""
+    calibrations = fit(fitted.logits, fitted.labels)
+    sets = threshold_sets(calibrate(fitted.logits, calibrations), fitted.labels, CHESTXRAY14, fitted.images)
+    entries = tuple(
+        Finding(name=name, display=display_name(name), threshold=threshold, calibration=calibration)
+        for name, threshold, calibration in zip(CHESTXRAY14, sets[0].values, calibrations, strict=True)
+    )
+    in_force = sets[0].model_copy(update={"values": ()})
+    return {"findings": entries, "thresholds": in_force, "threshold_sets": sets}
+
+
+def classifier_spec(recipe: ExportRecipe, network: Classifier, grid: int) -> ClassifierSpec:
+    """Of the classifier's graph, whose maps are (grid, grid)."""
+    match network:
+        case VitClassifier():
+            layer = f"blocks.{len(network.blocks) - 1}.norm1"
+        case DenseNetClassifier():
+            layer = "features.denseblock4"
+        case ResNetClassifier():
+            layer = "layer4"
+        case SlimClassifier():
+            layer = "members.*.layer4"
+    is_token = isinstance(network, VitClassifier) and network.global_pool == "token"
+    return ClassifierSpec(
+        file=CLASSIFIER,
+        saliency_grid=grid,
+        saliency_layer=layer,
+        map_threshold=recipe.map_threshold,
+        head="token" if is_token else "average",
+    )
+
+
+def reconstructor_spec(recipe: ExportRecipe, autoencoder: MaskedAutoencoder) -> ReconstructorSpec:
+    """Of the reconstructor's graph; its references come later."""
+    return ReconstructorSpec(
+        file=RECONSTRUCTOR,
+        patch_size=autoencoder.config.patch_size_px,
+        grid=autoencoder.grid,
+        default_masks=recipe.masks[0],
+        masks=recipe.masks,
+        norm_pix_loss=autoencoder.config.norm_pix_loss,
+        smoothing_px=recipe.smoothing_px,
+        map_scale=recipe.map_scale,
+    )
