@@ -79,7 +79,7 @@ def _table(reader: "csv.DictReader[str]", name: str, findings: Sequence[str]) ->
         else:
             labels.append([_value(record.get(finding, ""), place) for finding in findings])
     matrix = np.array(labels, np.float64).reshape(len(files), len(findings))
-    known = ~np.isnan(matrix).all(axis=1)
+    known = np.asarray(~np.isnan(matrix).all(axis=1))
     kept = [pair for pair, is_known in zip(files.items(), known, strict=True) if is_known]
     return LabelTable(
         files=tuple(file for file, _ in kept),

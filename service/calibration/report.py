@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from service.calibration.site_fit import FindingFit, SiteFit
 
-_HEADER = (
+_QUALITY = (
     "finding", "images", "positives", "fit", "ECE before", "ECE after", "ECE by chance", "Brier before", "Brier after",
 )  # fmt: skip
 
@@ -18,35 +15,42 @@ def site_report(fit: SiteFit, display: Mapping[str, str], folds: int) -> str:
     Args:
         display: names for people.
     """
-    rows = [_row(row, display.get(row.name, row.name)) for row in (*fit.findings, fit.overall)]
-    names = [display[row.name] for row in fit.findings]
+    header = ("threshold", *fit.thresholds, "sensitivity of sensitive", "specificity of specific")
     return "\n".join(
         [
-            *_table(_HEADER, rows),
+            *_table(_QUALITY, [_quality(row, display.get(row.name, row.name)) for row in (*fit.findings, fit.overall)]),
             "",
             f"*After* is cross-validated over {folds} folds of {fit.num_patients} patients: no image is judged by a",
             "fit that saw it. *By chance* is the error that the probabilities after would show if they were right.",
             "*Kept*: too few images of a kind, so the bundle's calibration and thresholds stand.",
             "",
-            *_table(("threshold", *fit.thresholds), _threshold_rows(names, fit.thresholds)),
+            *_table(header, _thresholds(fit, display)),
+            "",
+            "Sensitivity and specificity are cross-validated, too: by thresholds from the other folds.",
         ]
     )
 
 
-def _threshold_rows(names: Sequence[str], thresholds: Mapping[str, NDArray[np.float64]]) -> list[list[str]]:
-    return [[name, *(f"{values[column]:.4f}" for values in thresholds.values())] for column, name in enumerate(names)]
+def _quality(row: FindingFit, name: str) -> list[str]:
+    errors, briers = (
+        [None if quality is None else getattr(quality, key) for quality in (row.before, row.after)]
+        for key in ("error", "brier")
+    )
+    counts = [str(row.num_images), str(row.num_positives)]
+    return [name, *counts, row.how, *map(_number, [*errors, row.by_chance, *briers])]
 
 
-def _row(row: FindingFit, name: str) -> list[str]:
-    before, after = row.before, row.after
-    return [
-        name,
-        str(row.num_images),
-        str(row.num_positives),
-        row.how,
-        *map(_number, (before and before.error, after and after.error, row.by_chance)),
-        *map(_number, (before and before.brier, after and after.brier)),
+def _thresholds(fit: SiteFit, display: Mapping[str, str]) -> list[list[str]]:
+    rows = [
+        [
+            display[row.name],
+            *(f"{values[column]:.4f}" for values in fit.thresholds.values()),
+            *map(_number, (row.sensitivity, row.specificity)),
+        ]
+        for column, row in enumerate(fit.findings)
     ]
+    blank = [""] * len(fit.thresholds)
+    return [*rows, [fit.overall.name, *blank, *map(_number, (fit.overall.sensitivity, fit.overall.specificity))]]
 
 
 def _number(value: float | None) -> str:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from models.errors import InvalidRequestError
 from models.runtime.calibration import calibrate
 from models.runtime.calibration_error import brier_score, calibration_error_by_chance, expected_calibration_error
-from models.runtime.calibration_fit import OWN_SLOPE_POSITIVES, fit_calibration, has_own_slope
+from models.runtime.calibration_fit import OWN_SLOPE_POSITIVES, has_own_slope
 from models.runtime.manifest import Calibration, Manifest
-from models.runtime.threshold_fit import fit_thresholds
+from service.calibration.held_out import HeldOut, deal_out, hold_out
+from service.calibration.partial_fit import Thresholds, fit_partly, fittable
 
 LEAST_IMAGES: Final = 50
 LEAST_OF_A_KIND: Final = 5  # of a finding, with and without it; with fewer the bundle's numbers are kept
@@ -37,13 +38,15 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class FindingFit:
-    """What was done for one finding, or for all fitted ones together.
+    """What was done for one finding, or for all fitted ones together; None where nothing is known.
 
     Attributes:
         how: `OWN`, `POOLED` or `KEPT`.
         before: with the bundle's calibration.
-        after: cross-validated: each image by a fit to the other folds' images.
+        after: cross-validated, as all that follows: each image by a fit to the other folds' images.
         by_chance: calibration error that the probabilities after would show if they were right.
+        sensitivity: of the sensitive thresholds.
+        specificity: of the specific ones.
     """
 
     name: str
@@ -53,6 +56,8 @@ class FindingFit:
     before: Quality | None
     after: Quality | None
     by_chance: float | None
+    sensitivity: float | None
+    specificity: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +66,12 @@ class SiteFit:
 
     Attributes:
         calibrations: F.
-        thresholds: (F,) by the name of the set.
         labels: (N, F) of the images that counted.
         overall: over all findings that were fitted.
     """
 
     calibrations: tuple[Calibration, ...]
-    thresholds: dict[str, NDArray[np.float64]]
+    thresholds: Thresholds
     labels: NDArray[np.float64]
     num_patients: int
     findings: tuple[FindingFit, ...]
@@ -93,46 +97,24 @@ def fit_site(
     counted = ~np.isnan(judged).all(axis=1)
     logits, judged = np.nan_to_num(logits[counted]), judged[counted]
     names = np.asarray(patients, np.str_)[counted]
-    fitted = _fittable(judged, LEAST_OF_A_KIND)
-    _require_enough(judged, fitted, len(set(names)), folds)
+    num_patients = len(set(names))
+    fitted = fittable(judged, LEAST_OF_A_KIND)
+    _require_enough(judged, fitted, num_patients, folds)
 
-    current = tuple(finding.calibration for finding in manifest.findings)
     own = has_own_slope(judged) & fitted
     try:
-        calibrations = _fit(current, logits, judged, fitted, own)
-        held_out = np.empty_like(logits)
-        fold_of = _folds(judged, names, folds)
-        for fold in range(folds):
-            inside, outside = fold_of == fold, fold_of != fold
-            columns = fitted & _fittable(judged[outside], 1)
-            fitted_here = _fit(current, logits[outside], judged[outside], columns, own)
-            held_out[inside] = calibrate(logits[inside], fitted_here)
+        calibrations, thresholds = fit_partly(manifest, logits, judged, fitted, own)
+        held_out = hold_out(manifest, logits, judged, deal_out(judged, names, folds), fitted, own)
     except ValueError as error:
         raise InvalidRequestError(str(error)) from error
-
-    before, counts = calibrate(logits, current), (judged == 1).sum(axis=0)
-
-    def judge(name: str, how: str, num_images: int, columns: slice | NDArray[np.bool_]) -> FindingFit:
-        old, new, truth = before[:, columns], held_out[:, columns], judged[:, columns]
-        quality = Quality.of(old, truth), Quality.of(new, truth)
-        by_chance = None if quality[1] is None else calibration_error_by_chance(new, truth)
-        return FindingFit(name, num_images, int(counts[columns].sum()), how, *quality, by_chance)
-
+    before = calibrate(logits, [finding.calibration for finding in manifest.findings])
+    ways = [OWN if has_own else POOLED if is_fitted else KEPT for is_fitted, has_own in zip(fitted, own, strict=True)]
     rows = tuple(
-        judge(finding.name, how, int((~np.isnan(judged[:, column])).sum()), slice(column, column + 1))
-        for column, (finding, how) in enumerate(zip(manifest.findings, _ways(fitted, own), strict=True))
+        _judge(finding.name, how, judged, before, held_out, slice(column, column + 1))
+        for column, (finding, how) in enumerate(zip(manifest.findings, ways, strict=True))
     )
-    overall = judge(f"all {fitted.sum()} fitted", "", len(judged), fitted)
-    thresholds = _thresholds(manifest, calibrate(logits, calibrations), np.where(fitted, judged, np.nan))
-    return SiteFit(calibrations, thresholds, judged, len(set(names)), rows, overall)
-
-
-def _ways(fitted: NDArray[np.bool_], own: NDArray[np.bool_]) -> list[str]:
-    return [OWN if has_own else POOLED if is_fitted else KEPT for is_fitted, has_own in zip(fitted, own, strict=True)]
-
-
-def _fittable(labels: NDArray[np.float64], least: int) -> NDArray[np.bool_]:
-    return np.asarray(np.minimum((labels == 1).sum(axis=0), (labels == 0).sum(axis=0)) >= least)
+    overall = _judge(f"all {fitted.sum()} fitted", "", judged, before, held_out, fitted)
+    return SiteFit(calibrations, thresholds, judged, num_patients, rows, overall)
 
 
 def _require_enough(labels: NDArray[np.float64], fitted: NDArray[np.bool_], num_patients: int, folds: int) -> None:
@@ -149,41 +131,28 @@ def _require_enough(labels: NDArray[np.float64], fitted: NDArray[np.bool_], num_
         )
 
 
-def _fit(
-    current: tuple[Calibration, ...],
-    logits: NDArray[np.float64],
+def _judge(  # one argument a thing that is compared
+    name: str,
+    how: str,
     labels: NDArray[np.float64],
-    columns: NDArray[np.bool_],
-    own: NDArray[np.bool_],
-) -> tuple[Calibration, ...]:
-    """Calibrations of these columns fitted, the others as they were."""
-    if not columns.any():
-        return current
-    fitted = iter(fit_calibration(logits[:, columns], labels[:, columns], own[columns]))
-    return tuple(next(fitted) if chosen else kept for chosen, kept in zip(columns, current, strict=True))
+    before: NDArray[np.float64],
+    held_out: HeldOut,
+    columns: slice | NDArray[np.bool_],
+) -> FindingFit:
+    truth, after = labels[:, columns], held_out.probabilities[:, columns]
+    known = ~np.isnan(truth)
+    return FindingFit(
+        name=name,
+        num_images=int(known.any(axis=1).sum()),
+        num_positives=int((truth == 1).sum()),
+        how=how,
+        before=Quality.of(before[:, columns], truth),
+        after=Quality.of(after, truth),
+        by_chance=calibration_error_by_chance(after, truth) if known.any() else None,
+        sensitivity=_mean(held_out.sensitive[:, columns][truth == 1]),
+        specificity=_mean(~held_out.specific[:, columns][truth == 0]),
+    )
 
 
-def _folds(labels: NDArray[np.float64], patients: NDArray[np.str_], folds: int) -> NDArray[np.int64]:
-    """(N,) fold of each image: patients dealt out in turn, those with the rarest findings first."""
-    names, patient_of = np.unique(patients, return_inverse=True)
-    counts = (labels == 1).sum(axis=0)
-    rarest = np.where(labels == 1, counts, len(labels) + 1).min(axis=1)
-    rarest_of_patient = np.full(len(names), len(labels) + 1)
-    np.minimum.at(rarest_of_patient, patient_of, rarest)
-    shuffled = np.random.Generator(np.random.PCG64(0)).permutation(len(names))
-    order = shuffled[np.argsort(rarest_of_patient[shuffled], kind="stable")]
-    fold_of_patient = np.empty(len(names), np.int64)
-    fold_of_patient[order] = np.arange(len(names)) % folds
-    return fold_of_patient[patient_of]
-
-
-def _thresholds(
-    manifest: Manifest, probabilities: NDArray[np.float64], labels: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64]]:
-    """Fitted where labels are known; else those of the bundle's set of that name, or of its default."""
-    values = fit_thresholds(probabilities, labels)
-    for name, fitted in values.items():
-        base = manifest.with_thresholds(name) if name in manifest.threshold_names else manifest
-        kept = np.array([finding.threshold for finding in base.findings])
-        values[name] = np.where(np.isnan(fitted), kept, fitted)
-    return values
+def _mean(values: NDArray[np.bool_]) -> float | None:
+    return float(values.mean()) if len(values) else None

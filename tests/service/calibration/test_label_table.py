@@ -20,7 +20,7 @@ def table(tmp_path):
     """Writes a CSV."""
 
     def write(text: str) -> Path:
-        path = tmp_path / "labels.csv"
+        path: Path = tmp_path / "labels.csv"
         path.write_text(text)
         return path
 
