@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from models.errors import InvalidBundleError
-from service.commands import anomaly_map, batch, bundle, predict, purge, serve, worker
+from service.commands import anomaly_map, batch, bundle, calibrate, predict, purge, serve, worker
 from service.settings import Settings
 from service.version import VERSION
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"thorascope {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (predict, anomaly_map, batch, serve, worker, purge, bundle):
+    for command in (predict, anomaly_map, batch, serve, worker, purge, bundle, calibrate):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:

@@ -14,8 +14,11 @@ ROOT = Path(__file__).parents[2]
 
 class TestServing:
     def test_it_loads_no_torch(self):
-        """Serving must install and start without it; an import deep in a third package would not show otherwise."""
-        program = "import service.api.app, service.__main__, sys; sys.exit('torch' in sys.modules)"
+        """Serving and calibrating must install and start without it, and without scikit-learn and training."""
+        program = (
+            "import service.api.app, service.__main__, service.commands.calibrate, sys;"
+            "sys.exit(not {'torch', 'sklearn', 'training'}.isdisjoint(sys.modules))"
+        )
 
         assert 0 == subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode  # noqa: S603
 
