@@ -77,7 +77,7 @@ def crossval(
     networks: list[Classifier] = []
     for seed in recipe.seeds:
         parts.append([])
-        for fold in range(recipe.folds):
+        for fold in range(recipe.folds) if recipe.held_folds is None else recipe.held_folds:
             member = member_of(recipe, seed, fold)
             network = _trained(member, sources, start, folder / member.name, engine, fabric)
             if network is None:
@@ -86,8 +86,8 @@ def crossval(
             parts[-1].append(_scored(member, network, sources, recipe.score_side_px, fabric))
     outcome = _joined(parts)
     if fabric.is_global_zero:
-        _write(folder, recipe, outcome)
-        _describe(folder, recipe, [row for part in parts[0] for row in part.held.rows])
+        _write(folder, recipe, outcome, len(networks))
+        _describe(folder, recipe, labelled(replace(recipe.member, folds=0), sources).rows)
         slim = [network for network in networks if isinstance(network, SlimClassifier)]
         if len(slim) == len(networks):
             save(together([network.cpu() for network in slim]), folder / NETWORK)
@@ -153,7 +153,7 @@ def _describe(folder: Path, recipe: CrossvalRecipe, rows: Sequence[Row]) -> None
     (folder / DESCRIPTION).write_text(json.dumps(content, indent=2, default=str) + "\n")
 
 
-def _write(folder: Path, recipe: CrossvalRecipe, outcome: OutOfFold) -> None:
+def _write(folder: Path, recipe: CrossvalRecipe, outcome: OutOfFold, num_networks: int) -> None:
     with (folder / OUT_OF_FOLD).open("w", newline="") as stream:
         writer = csv.writer(stream)
         logits = [f"logit:{seed}:{name}" for seed in recipe.seeds for name in outcome.findings]
@@ -168,6 +168,7 @@ def _write(folder: Path, recipe: CrossvalRecipe, outcome: OutOfFold) -> None:
         "patients": len(set(outcome.patients)),
         "folds": recipe.folds,
         "seeds": list(recipe.seeds),
+        "networks": num_networks,
         "mean_auroc_by_seed": [report.mean for report in reports],
         "mean_auroc_of_mean_logits": _report(outcome, outcome.mean_logits).mean,
     }

@@ -130,11 +130,10 @@ def _finetuning_line(run: Mapping[str, Any]) -> str:
     images = f"{run['num_images']} images with all 14 labels"
     if repeated:
         seeds = len(repeated["seeds"])
-        count = repeated["folds"] * seeds
         images += (
             f", {repeated['folds']} folds by patient, {seeds} seed{'s' if seeds > 1 else ''}: the mean of the logits "
-            f"of {count} networks `{recipe['encoder']}` at {recipe['image_size_px']} px, each of which has not seen a "
-            "fold"
+            f"of {repeated['networks']} networks `{recipe['encoder']}` at {recipe['image_size_px']} px, each of which "
+            "has not seen a fold"
         )
     averaged = f", weights averaged with decay {recipe['average']}" if recipe.get("average") else ""
     return (

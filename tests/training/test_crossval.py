@@ -111,3 +111,13 @@ def test_members_that_are_done_are_not_trained_again(place):
     assert 4 == len(times)
     assert times == [path.stat().st_mtime_ns for path in sorted(folder.glob("*/network.safetensors"))]
     assert np.array_equal(again.logits, outcome.logits)
+
+
+def test_some_folds_may_never_be_held_out(place):
+    """Then their images have no scores, and the ensemble is of the members that there are."""
+    sources, folder, _ = place
+    fewer = crossval(replace(RECIPE, held_folds=(1,)), sources, None, folder, ENGINE, alone())
+
+    assert {1} == {fold_of(patient, 2) for patient in fewer.patients}
+    assert 2 == load(folder / NETWORK).config.num_members
+    assert 16 == json.loads((folder / DESCRIPTION).read_text())["num_images"]

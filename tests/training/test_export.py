@@ -130,7 +130,7 @@ def test_an_ensemble_is_calibrated_on_out_of_fold_scores(tmp_path, material):
     files = tuple(f"{index}.png" for index in range(400))
     scores = OutOfFold(CHESTXRAY14, files, files, labels, logits)
     member = DESCRIPTION["recipe"] | {"image_size_px": 64}
-    repeated = DESCRIPTION | {"recipe": member, "crossval": {"folds": 2, "seeds": [0]}}
+    repeated = DESCRIPTION | {"recipe": member, "crossval": {"folds": 2, "seeds": [0], "networks": 2}}
     manifest = export(
         RECIPE, Networks(ensemble, autoencoder()), replace(material, out_of_fold=scores, finetuning=repeated), tmp_path
     )

@@ -235,6 +235,8 @@ class CrossvalRecipe:
         member: what each of them is trained by; its fold and its seed are replaced.
         folds: parts of the patients.
         seeds: repetitions; each is a cross-validation of its own.
+        held_folds: the parts that are held out in turn; None: all. The others are trained on by every member, and have
+            no out-of-fold scores.
         score_side_px: rows and columns of the pictures that are scored, as a bundle would be sent them.
     """
 
@@ -242,4 +244,5 @@ class CrossvalRecipe:
     member: FinetuneRecipe
     folds: int = 5
     seeds: tuple[int, ...] = (0, 1, 2)
+    held_folds: tuple[int, ...] | None = None
     score_side_px: int = 224
