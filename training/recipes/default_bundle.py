@@ -1,6 +1,6 @@
 """The default bundle."""
 
-from training.recipes.types import CrossvalRecipe, FinetuneRecipe, Optim, PretrainRecipe
+from training.recipes.types import CrossvalRecipe, ExportRecipe, FinetuneRecipe, Optim, PretrainRecipe
 
 PRETRAIN = PretrainRecipe(
     name="default_bundle",
@@ -27,3 +27,5 @@ CROSSVAL = CrossvalRecipe(
     folds=5,
     seeds=(0,),
 )
+
+EXPORT = ExportRecipe(name="thorascope-slim18", version="0.2.0", masks=(4, 2, 10))
