@@ -67,15 +67,12 @@ def scales_of(graph: onnx.GraphProto) -> frozenset[str]:
 
 def count_quantised(graph: onnx.GraphProto) -> int:
     """Layers with weights that compute in int8."""
-    kinds = ("MatMulInteger", "ConvInteger")
-    integers = sum(node.op_type in kinds for node in graph.node)
     made_of = {name: node for node in graph.node for name in node.output}
-    dequantised = (
+    return sum(
         all(_is_dequantised(made_of.get(name)) for name in node.input[:2])
         for node in graph.node
         if node.op_type in WEIGHTED
     )
-    return integers + sum(dequantised)
 
 
 def _is_dequantised(node: onnx.NodeProto | None) -> bool:

@@ -2,6 +2,9 @@
 
 Weights are rounded to 7 of their 8 bits where activations are int8 too: without VNNI a processor adds two products in
 16 bits, which 8 times 8 bits overflow. What is measured on one machine then holds on another.
+
+There is no scheme that takes the ranges of activations from what it is given (ONNX Runtime's dynamic quantisation): it
+takes them over the whole batch, so that the answer to a picture would depend on the pictures beside it.
 """
 
 import models.runtime.session  # noqa: F401  # sets what ONNX Runtime reads when it is imported, so it comes first
@@ -13,19 +16,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from training.onnx_file import store_half
 from training.quantisation.graph_edit import WEIGHTED, float_nodes, scales_of, widen_weights
 from training.quantisation.weights import round_weights
 
 _ERRORS_ONLY = 3
+# They are merged into the layer before them, whose range is then that of what they let through.
+_RECTIFIERS = ("Relu", "Clip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,8 @@ class Scheme:
 
 STATIC = Scheme("static", "int8 weights and activations, ranges from calibration images")
 STATIC_ENDS = Scheme("static-ends", f"{STATIC.text}; first and last layer in float")
-DYNAMIC = Scheme("dynamic", "int8 weights of matrix products, ranges of activations from each picture; ends in float")
 WEIGHTS = Scheme("weights", "int8 weights, arithmetic in float", is_faster=False)
-SCHEMES = (STATIC, STATIC_ENDS, DYNAMIC, WEIGHTS)
+SCHEMES = (STATIC, STATIC_ENDS, WEIGHTS)
 
 
 def prepared(model: bytes) -> onnx.ModelProto:
@@ -76,21 +79,18 @@ def quantised(model: onnx.ModelProto, scheme: Scheme, calibration: NDArray[np.ui
     with tempfile.TemporaryDirectory() as folder, _quiet():
         source, target = (str(Path(folder) / name) for name in ("float.onnx", "int8.onnx"))
         onnx.save(model, source)
-        kept: dict[str, Any] = {"nodes_to_exclude": float_nodes(model.graph, ends_too=scheme != STATIC)}
-        weights: dict[str, Any] = {"per_channel": True, "reduce_range": True, "weight_type": QuantType.QInt8}
-        if scheme == DYNAMIC:
-            quantize_dynamic(source, target, op_types_to_quantize=["MatMul", "Gemm"], **kept, **weights)
-        else:
-            quantize_static(
-                source,
-                target,
-                _Pictures(calibration),
-                quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=list(WEIGHTED),
-                activation_type=QuantType.QUInt8,
-                **kept,
-                **weights,
-            )
+        quantize_static(
+            source,
+            target,
+            _Pictures(calibration),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=[*WEIGHTED, *_RECTIFIERS],
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=float_nodes(model.graph, ends_too=scheme != STATIC),
+        )
         return _stored(onnx.load(target))
 
 

@@ -99,7 +99,7 @@ class TestCommand:
         assert [one.name for one in PERTURBATIONS] == list(rows)[:-1]
         assert (0.0, None) == (rows["PNG"]["largest"], rows["PNG"]["median_by_image"]["interval"])
         assert 0.001 < rows["brightness +5 %"]["median_by_image"]["value"] <= rows["brightness +5 %"]["largest"]
-        assert f"| {rows['brightness +5 %']['largest']:.4f} |" in text
+        assert f" {rows['brightness +5 %']['largest']:.4f} |" in text
 
     def test_the_goal_is_judged_row_by_row(self, site, capsys):
         """The tiny bundle follows brightness closely, and is said to miss the goal."""

@@ -1,6 +1,7 @@
 """A bundle whose classifier has what a quantiser meets: convolutions, a matrix product, a head, maps beside it."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -11,38 +12,45 @@ from models.runtime.bundle import write_manifest
 from models.runtime.manifest import ClassifierSpec, Finding, InputSpec, Manifest, ThresholdSet
 from training.onnx_file import store_half
 
+Kind = Literal["usual", "exact", "delicate"]
+
 SIDE_PX, GRID = 32, 8
 LAYERS = ("conv1", "conv2", "mix", "head")
 
 
-def conv_model(*, is_delicate: bool = False) -> onnx.ModelProto:
+def conv_model(kind: Kind = "usual") -> onnx.ModelProto:
     """`image` to `logits`, `saliency`, weights stored as export stores them.
 
     Args:
-        is_delicate: give each channel of `conv2` one enormous weight, on an input that is always 0. In float it changes
-            nothing; in int8 all other weights of the channel are rounded to 0 beside it.
+        kind: "exact" has weights that int8 holds without rounding. "delicate" has one enormous weight in each channel
+            of `conv2`, on an input that is always 0: in float it changes nothing, in int8 all other weights of the
+            channel are rounded to 0 beside it.
     """
     generator = np.random.Generator(np.random.PCG64(3))
 
-    def weight(*shape: int) -> np.ndarray:
-        fan_in = np.prod(shape[1:]) if len(shape) == 4 else 64
-        return (generator.normal(size=shape) * np.sqrt(2 / fan_in)).astype(np.float32)
+    def weight(*shape: int, axis: int = 0) -> np.ndarray:
+        """Levels of -127 to 127 over a power of two, the largest in every channel, or a normal draw."""
+        if kind != "exact":
+            return (generator.normal(size=shape) / 4).astype(np.float32)
+        levels = generator.integers(-127, 128, (shape[axis], *np.delete(shape, axis)))
+        levels.reshape(len(levels), -1)[:, 0] = 127
+        return np.ascontiguousarray(np.moveaxis(levels, 0, axis) / 256, np.float32)
 
     bias = np.zeros(8, np.float32)
-    bias[0] = -1e6  # the first channel is cut to 0 by its Relu
+    bias[0] = -1e3  # the first channel is cut to 0 by its Relu
     constants = {
         "white": np.array(255, np.float32),
         "conv1.weight": weight(8, 1, 5, 5),
         "conv1.bias": bias,
         "conv2.weight": weight(16, 8, 3, 3),
-        "mix.weight": weight(16, 64) * 3,
-        "head.weight": weight(14, 64) * 6,
+        "mix.weight": weight(16, 64, axis=1),
+        "head.weight": weight(64, 14, axis=1),
         "head.bias": np.full(14, 0.1, np.float32),
         "tokens_shape": np.array([0, 16, GRID * GRID]),
         "maps_shape": np.array([0, 14, GRID, GRID]),
         "axis_1": np.array([1]),
     }
-    if is_delicate:
+    if kind == "delicate":
         constants["conv2.weight"][:, 0] = 1e4
     nodes = [
         helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.FLOAT),
@@ -56,9 +64,8 @@ def conv_model(*, is_delicate: bool = False) -> onnx.ModelProto:
         helper.make_node("MatMul", ["tokens", "mix.weight"], ["mixed"], "mix"),
         helper.make_node("Relu", ["mixed"], ["activated"]),
         helper.make_node("ReduceMean", ["activated", "axis_1"], ["pooled"], keepdims=0),
-        helper.make_node("Gemm", ["pooled", "head.weight", "head.bias"], ["logits"], "head", transB=1),
-        helper.make_node("Transpose", ["head.weight"], ["head.columns"], perm=[1, 0]),
-        helper.make_node("MatMul", ["activated", "head.columns"], ["evidence"], "evidence"),
+        helper.make_node("Gemm", ["pooled", "head.weight", "head.bias"], ["logits"], "head"),
+        helper.make_node("MatMul", ["activated", "head.weight"], ["evidence"], "evidence"),
         helper.make_node("Transpose", ["evidence"], ["by_finding"], perm=[0, 2, 1]),
         helper.make_node("Reshape", ["by_finding", "maps_shape"], ["grid"]),
         helper.make_node("Relu", ["grid"], ["saliency"]),
@@ -74,10 +81,10 @@ def conv_model(*, is_delicate: bool = False) -> onnx.ModelProto:
     return store_half(model)
 
 
-def write_conv_bundle(folder: Path, *, is_delicate: bool = False) -> Manifest:
+def write_conv_bundle(folder: Path, kind: Kind = "usual") -> Manifest:
     """The model as a bundle without a reconstructor, with a card."""
     folder.mkdir()
-    model = conv_model(is_delicate=is_delicate)
+    model = conv_model(kind)
     (folder / "classifier.onnx").write_bytes(model.SerializeToString(deterministic=True))
     (folder / "README.md").write_text("# conv 1.0.0\n\n## What it does\n\nNothing.\n")
     findings = tuple(Finding(name=name, display=name, threshold=0.5) for name in CHESTXRAY14)
