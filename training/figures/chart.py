@@ -91,4 +91,5 @@ def outline(axes: Axes, box: Box, colour: str, style: Literal["-", "--"] = "-") 
 
 def _root(values: NDArray[np.floating]) -> NDArray[np.floating]:
     """Square root that takes what lies below 0, which matplotlib asks for at the margins, for 0."""
-    return np.sqrt(np.maximum(values, 0))
+    roots: NDArray[np.floating] = np.sqrt(np.maximum(values, 0))
+    return roots

@@ -142,8 +142,11 @@ def reliability(scored: Scored, columns: Sequence[int], num_bins: int) -> list[B
         if not len(part):
             continue
         present = labels[image[part], finding[part]]
-        counts, hits = (np.bincount(image[part], weights, minlength=len(labels)) for weights in (None, present))
-        spread = interval(resampling.shares(hits[:, None], counts[:, None].astype(np.float64))[:, 0])
+        hits, counts = (
+            np.bincount(image[part], weights, minlength=len(labels)).astype(np.float64)
+            for weights in (present, np.ones(len(part)))
+        )
+        spread = interval(resampling.shares(hits[:, None], counts[:, None])[:, 0])
         observed = float(present.mean())
         ends = (observed, observed) if spread is None else (spread.low, spread.high)
         probability = float(probabilities[image[part], finding[part]].mean())

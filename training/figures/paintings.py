@@ -86,9 +86,9 @@ def hidden_pixels(spec: ReconstructorSpec, visible: NDArray[np.int64]) -> NDArra
 
 
 def _paint(session: Session, image: NDArray[np.uint8], visible: NDArray[np.int64]) -> NDArray[np.float32]:
-    inputs = {"image": image[None, None], "keep": visible[None]}
-    (painted,) = session.run(inputs, ["reconstruction"])
-    return np.clip(np.nan_to_num(painted[0, 0]), 0, 1)
+    (painted,) = session.run({"image": image[None, None], "keep": visible[None]}, ["reconstruction"])
+    shown: NDArray[np.float32] = np.clip(np.nan_to_num(painted[0, 0]), 0, 1)
+    return shown
 
 
 def _spec(bundle: Bundle) -> ReconstructorSpec:
