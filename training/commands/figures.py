@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Material:
         dataset: None for phantoms.
         rows: of the split, with a known label for every finding; none for phantoms.
         options: of the command line.
+        scored: the rows, where a curve is wanted and there are any.
     """
 
     bundle: Bundle
@@ -53,6 +54,7 @@ class Material:
     dataset: Dataset | None
     rows: list[Row]
     options: argparse.Namespace
+    scored: Scored | None = None
 
     @property
     def title(self) -> str:
@@ -82,6 +84,8 @@ def run(options: argparse.Namespace) -> bool:
     dataset = None if options.data is None else findings_of(options)
     rows = [] if dataset is None else rows_of(dataset, options.split, _known(model, dataset), None)
     material = Material(bundle, model, dataset, rows, options)
+    if rows and set(CURVES).intersection(wanted):
+        material = replace(material, scored=_scored(material))
     options.out.mkdir(parents=True, exist_ok=True)
     for name in wanted:
         if reason := _missing(name, material):
@@ -95,7 +99,7 @@ def run(options: argparse.Namespace) -> bool:
 
 def _missing(name: str, material: Material) -> str:
     """Why a figure cannot be drawn; empty where it can."""
-    if name in CURVES and material.dataset is None:
+    if name in CURVES and material.scored is None:
         return "it needs --data"
     if name in ("reconstructions", "anomalies") and material.bundle.manifest.reconstructor is None:
         return "the bundle has no reconstructor"
@@ -160,9 +164,15 @@ def _anomalies(material: Material) -> Any:  # noqa: ANN401  # likewise
     return draw_anomalies(material.bundle, subjects, material.title, material.options.threads)
 
 
+def _curve(draw: Callable[[Scored], Any], material: Material) -> Any:  # noqa: ANN401  # likewise
+    if material.scored is None:
+        raise RuntimeError("a curve without data")
+    return draw(material.scored)
+
+
 _DRAW: dict[str, Callable[[Material], Any]] = {
-    "roc": lambda material: draw_roc(_scored(material)),
-    "calibration": lambda material: draw_calibration(_scored(material)),
+    "roc": lambda material: _curve(draw_roc, material),
+    "calibration": lambda material: _curve(draw_calibration, material),
     "reconstructions": _reconstructions,
     "anomalies": _anomalies,
     "saliency": lambda material: draw_saliency(material.model, _for_saliency(material), material.title),

@@ -42,7 +42,7 @@ def float_nodes(graph: onnx.GraphProto, *, ends_too: bool) -> list[str]:
     Returns:
         Nodes that only the saliency maps need: a map is scaled by its own maximum, so rounding shows in it at once.
         Products of two activations (attention), whose ranges differ from picture to picture. Both cost next to
-        nothing. Then, if wanted, the ends.
+        nothing. Then, if wanted, the ends. What such a node shares with a layer in int8 still comes to it rounded.
     """
     needed = {_LOGITS}
     on_the_way = []

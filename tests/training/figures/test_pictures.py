@@ -1,5 +1,7 @@
 """Pictures show what the bundle answers, in the right place."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -61,7 +63,7 @@ def test_visible_patches_are_shown_as_they_are(bundle, subjects):
     """And hidden ones are painted; the third column is the second one's painting."""
     spec = bundle.manifest.reconstructor
 
-    axes = np.reshape(draw_reconstructions(bundle, subjects, "", threads=1).axes, (2, 5))
+    axes: Any = np.reshape(draw_reconstructions(bundle, subjects, "", threads=1).axes, (2, 5))
 
     for line, subject in enumerate(subjects):
         original = picture(axes[line, 0])
@@ -79,7 +81,7 @@ def test_anomaly_maps_are_those_that_are_served(bundle, subjects):
     """Score and percentile above; the box of the shadow where it was put."""
     served = AnomalyDetector.open(bundle, threads=1).run(subjects[1].image[None, None])[0]
 
-    axes = np.reshape(draw_anomalies(bundle, subjects, "", threads=1).axes, (2, 4))
+    axes: Any = np.reshape(draw_anomalies(bundle, subjects, "", threads=1).axes, (2, 4))
 
     assert np.allclose(served.reconstruction, picture(axes[1, 1]))
     assert f"score {served.score:.2f}, percentile {served.percentile:.0f}" == axes[1, 2].get_title()
@@ -107,7 +109,7 @@ def test_the_dashed_box_is_that_of_the_map(folder, subjects):
     heat = saliency_map(model.saliency(subjects[1].image[None])[0, column], subjects[1].prepared.letterbox)
     expected = largest_box(heat, model.manifest.classifier.map_threshold)
 
-    axes = np.reshape(draw_saliency(model, subjects, "").axes, (2, 3))
+    axes: Any = np.reshape(draw_saliency(model, subjects, "").axes, (2, 3))
 
     drawn = next(patch for patch in axes[1, 2].patches if patch.get_linestyle() == "--")
     top, left = drawn.get_y() + 0.5, drawn.get_x() + 0.5
