@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,10 +51,14 @@ def to_onnx(
     return model
 
 
-def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
+def store_half(model: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.ModelProto:
     """A copy whose large float32 weights are float16, each followed by a Cast; the arithmetic stays float32.
 
     ONNX Runtime folds the casts when it makes a session, so that only the file gets smaller.
+
+    Args:
+        model: is not changed.
+        keep: names of weights that stay as they are.
 
     Raises:
         ValueError: a weight does not fit float16's range.
@@ -63,7 +67,7 @@ def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
     small.CopyFrom(model)
     casts = []
     for tensor in small.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _SMALLEST_HALF:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _SMALLEST_HALF or tensor.name in keep:
             continue
         values = numpy_helper.to_array(tensor)
         if np.abs(values).max() > np.finfo(np.float16).max:

@@ -27,18 +27,19 @@ class BundleModel:
         self._classifier = Classifier.open(bundle, threads=threads)
         manifest = bundle.manifest
         self.name = f"{manifest.name} {manifest.version}"
+        self.manifest = manifest
         self.sha256: str | None = bundle.sha256
         self.findings = tuple(finding.name for finding in manifest.findings)
         self.contract: InputContract = manifest.input.contract
         cuts = [finding.threshold if finding.trained else np.nan for finding in manifest.findings]
         origin = f"the bundle ({manifest.thresholds.name})"
-        self.thresholds: Thresholds | None = Thresholds(np.array(cuts), on_probabilities=True, origin=origin)
+        self.thresholds = Thresholds(np.array(cuts), on_probabilities=True, origin=origin)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, S, S) to (B, F); the maps are not computed."""
         return self._classifier.predict(images[:, None], saliency=False).logits
 
-    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64] | None:
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """Calibrated (N, F), NaN where a finding was not trained."""
         return self._classifier.probabilities(logits)
 

@@ -108,6 +108,17 @@ def youden_threshold(labels: NDArray[np.bool_], scores: NDArray[np.floating]) ->
     return float(thresholds[np.argmax(found + spared)])
 
 
+def roc_curve(
+    labels: NDArray[np.bool_], scores: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """1 - specificity and sensitivity at every threshold that matters, both rising from 0 to 1.
+
+    NaN in the one that a missing kind of label leaves undefined.
+    """
+    found, spared, _ = _curve(labels, scores)
+    return 1 - spared, found
+
+
 def _curve(
     labels: NDArray[np.bool_], scores: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
