@@ -26,8 +26,10 @@ class Pool:
     turns: NDArray[np.int64]
 
     def without(self, groups: Collection[str]) -> Examples:
-        """Examples of all groups but these: chests and others weigh the same, groups of chests by the root of their
-        size, so that one large collection does not speak for all.
+        """Examples of all groups but these.
+
+        Upright chests and other pictures weigh the same in sum; a group weighs the root of its size, so that one large
+        collection does not speak for all.
         """
         kept_pictures = np.array([picture.group not in groups for picture in self.pictures])
         kept = np.flatnonzero(kept_pictures[self.owner])
