@@ -1,4 +1,4 @@
-"""May this picture be read as a frontal chest radiograph? By its header, and by what is cheap to see.
+"""May this picture be read as a frontal chest radiograph? By its header, and by its pixels.
 
 Reasons are stable slugs; clients branch on them:
 
@@ -7,18 +7,28 @@ Reasons are stable slugs; clients branch on them:
 | `modality` | rejected | the header names a modality other than CR, DX, DR |
 | `body-part` | rejected | the header names a part of the body other than the chest |
 | `blank` | rejected | the picture has no contrast |
+| `no-chest` | rejected | in none of four orientations does the picture look like a frontal chest radiograph |
+| `upside-down` | suspicious | it looks like one that was turned by 180 degrees |
+| `turned-left` | suspicious | it looks like one that was turned by 90 degrees, anticlockwise |
+| `turned-right` | suspicious | it looks like one that was turned by 90 degrees, clockwise |
 | `inverted` | suspicious | the lungs are brighter than what lies between and below them |
 | `odd-header` | suspicious | no modality, a lateral view, or a colour image |
+
+What was measured, on which pictures, and what was not: docs/gate.md.
 """
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from scipy.special import expit
 
+from models.imaging.gate_features import describe, shrink, standardise
+from models.imaging.gate_network import GateNetwork, shipped
+from models.imaging.polarity import INVERTED_BELOW, polarised, polarity
 from models.imaging.radiograph import Header
 
 _MODALITIES = frozenset({"CR", "DX", "DR"})
@@ -28,9 +38,8 @@ _NO_PART = frozenset({"UNKNOWN", "UNDEFINED", "UNSPECIFIED", "OTHER", "NONE", "D
 _LATERAL = frozenset({"LL", "RL", "LAT", "LATERAL"})
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
 
-_GRID = 64
-_BLANK_STD = 3.0  # grey levels; the flattest of the 7898 radiographs named below has 10.4
-_INVERTED_BELOW = -0.1
+BLANK_STD: Final = 3.0  # grey levels; the flattest of the 7898 radiographs of docs/gate.md has 10.4
+_TURNS: Final = (None, "turned-right", "upside-down", "turned-left")  # what a quarter turn each, anticlockwise, mends
 
 
 class Verdict(StrEnum):
@@ -45,6 +54,10 @@ _VERDICTS = {
     "modality": Verdict.REJECTED,
     "body-part": Verdict.REJECTED,
     "blank": Verdict.REJECTED,
+    "no-chest": Verdict.REJECTED,
+    "upside-down": Verdict.SUSPICIOUS,
+    "turned-left": Verdict.SUSPICIOUS,
+    "turned-right": Verdict.SUSPICIOUS,
     "inverted": Verdict.SUSPICIOUS,
     "odd-header": Verdict.SUSPICIOUS,
 }
@@ -52,23 +65,30 @@ _VERDICTS = {
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """Verdict and its reasons, the weightiest first; `score` stays None until there is a learned image gate."""
+    """Verdict and its reasons, the weightiest first.
+
+    Attributes:
+        score: how much the picture looks like a frontal chest radiograph, 0 to 1; None where only a header was judged.
+    """
 
     verdict: Verdict
     reasons: tuple[str, ...] = ()
     score: float | None = None
 
 
-def check(header: Header | None, pixels: NDArray[np.uint8] | None) -> GateResult:
+def check(header: Header | None, pixels: NDArray[np.uint8] | None, network: GateNetwork | None = None) -> GateResult:
     """Judge one picture.
 
     Args:
         header: None for PNG and JPEG.
         pixels: (H, W) uint8, dense tissue bright; None to judge by the header alone, before pixels are decoded.
+        network: None for the one that ships.
     """
-    found = (_in_header(header) if header else set()) | (_in_pixels(pixels) if pixels is not None else set())
+    found, score = _in_pixels(pixels, network or shipped()) if pixels is not None else (set(), None)
+    if header is not None:
+        found |= _in_header(header)
     reasons = tuple(reason for reason in _VERDICTS if reason in found)
-    return GateResult(_VERDICTS[reasons[0]] if reasons else Verdict.ACCEPTED, reasons)
+    return GateResult(_VERDICTS[reasons[0]] if reasons else Verdict.ACCEPTED, reasons, score)
 
 
 def _in_header(header: Header) -> set[str]:
@@ -83,34 +103,24 @@ def _in_header(header: Header) -> set[str]:
     return found
 
 
-def _in_pixels(pixels: NDArray[np.uint8]) -> set[str]:
-    small = np.asarray(Image.fromarray(pixels).resize((_GRID, _GRID), Image.Resampling.BOX), np.float64)
-    if small.std() < _BLANK_STD:
-        return {"blank"}
-    return {"inverted"} if polarity((small - small.mean()) / small.std()) < _INVERTED_BELOW else set()
+def _in_pixels(pixels: NDArray[np.uint8], network: GateNetwork) -> tuple[set[str], float]:
+    small = shrink(pixels)
+    if small.std() < BLANK_STD:
+        return {"blank"}, 0.0
+    square = standardise(small)
+    logits = network.logits(orientations(square, pixels.shape[1] / pixels.shape[0]))
+    score = float(expit(logits.max()))
+    if logits.max() < network.reject_below:
+        return {"no-chest"}, score
+    turns = int(logits.argmax()) if logits.max() - logits[0] > network.turn_margin else 0
+    turned = _TURNS[turns]
+    found = {turned} if turned else set()
+    if polarity(np.rot90(square, turns)) < INVERTED_BELOW:
+        found.add("inverted")
+    return found, score
 
 
-def polarity(standardised: NDArray[np.float64]) -> float:
-    """Positive where the chest has the right polarity; inverting the picture changes the sign, nothing else.
-
-    Mediastinum and half of the upper abdomen, which are dense, against lungs and half of the upper corners, which
-    hold air. The half weights are for the parts that may be cut off, or covered by collimator and writing.
-
-    Measured on the 7898 frontal radiographs gathered for this project (20 sources, one of them published inverted),
-    threshold -0.1: inverting each of the 7897 upright ones, 7894 are flagged (99.96 %); as they are, 1 is (0.01 %).
-    Of no source with 100 pictures or more are fewer than 99.8 % flagged. Weights and threshold were set by hand.
-
-    Args:
-        standardised: square, zero mean and unit deviation.
-    """
-    mediastinum = _mean(standardised, 0.35, 0.45, 0.75, 0.58)
-    lungs = _mean(standardised, 0.25, 0.18, 0.60, 0.36) + _mean(standardised, 0.25, 0.66, 0.60, 0.84)
-    abdomen = _mean(standardised, 0.85, 0.30, 1.0, 0.70)
-    corners = _mean(standardised, 0.0, 0.0, 0.1, 0.1) + _mean(standardised, 0.0, 0.9, 0.1, 1.0)
-    return mediastinum + abdomen / 2 - lungs / 2 - corners / 4
-
-
-def _mean(square: NDArray[np.float64], top: float, left: float, bottom: float, right: float) -> float:
-    """Mean of a region given in shares of the side."""
-    side = len(square)
-    return float(square[int(top * side) : int(bottom * side), int(left * side) : int(right * side)].mean())
+def orientations(square: NDArray[np.float64], aspect: float) -> NDArray[np.float32]:
+    """Features of a standardised picture as it is and after one, two and three quarter turns anticlockwise: (4, D)."""
+    views = np.stack([polarised(np.rot90(square, turns)) for turns in range(4)])
+    return describe(views, np.array([aspect, 1 / aspect, aspect, 1 / aspect]))

@@ -48,6 +48,7 @@ def columns(task: Task, model: ServedModel) -> Sequence[Column]:
         *((key, pa.string(), _getter("image", key)) for key in ("format", "modality", "view_position")),
         ("gate", pa.string(), _getter("gate", "verdict")),
         ("gate_reasons", pa.string(), lambda row: ";".join(_at(row, "gate", "reasons", default=())) or None),
+        ("gate_score", pa.float64(), _getter("gate", "score")),
     ]
     if task is Task.ANOMALY_MAP:
         numbers = {"score": pa.float64(), "percentile": pa.float64()}

@@ -56,9 +56,9 @@ _ROWS = (
         "not-a-chest-radiograph",
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "Not a chest radiograph",
-        "The DICOM header names another modality than CR, DX or DR, or another part of the body, or the picture shows "
-        "no radiograph at all. `reasons` names what was found.",
-        "Send a frontal chest radiograph. If the header is wrong and the picture is right, repeat with `gate=off`.",
+        "The DICOM header names another modality than CR, DX or DR, or another part of the body, or the picture does "
+        "not look like a frontal chest radiograph. `reasons` names what was found.",
+        "Send a frontal chest radiograph. If the picture is one and the gate is wrong, repeat with `gate=off`.",
     ),
     Problem(
         "upload-too-large",

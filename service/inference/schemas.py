@@ -66,7 +66,10 @@ class ImageBody(Body):
 
 
 class GateBody(Body):
-    """Whether the picture passes for a frontal chest radiograph, and why not; `score` is null: no image gate yet."""
+    """Whether the picture passes for a frontal chest radiograph, and why not.
+
+    `score` says how much it looks like one, 0 to 1, in the orientation that suits it best.
+    """
 
     verdict: Verdict
     reasons: list[str]

@@ -80,4 +80,5 @@ def decode_upload(content: bytes, order: DecodeOrder) -> DecodedUpload:
 
 def _refuse(gate: GateResult, order: DecodeOrder) -> None:
     if gate.verdict is Verdict.REJECTED and order.refuse_rejected:
-        raise NotAChestRadiographError(f"refused by the gate: {', '.join(gate.reasons)}", gate.reasons)
+        score = "" if gate.score is None else f" (score {gate.score:.3f})"
+        raise NotAChestRadiographError(f"refused by the gate: {', '.join(gate.reasons)}{score}", gate.reasons)

@@ -25,6 +25,7 @@ COMMANDS = MappingProxyType(
         "reproduce": "a table or figure of the paper, as far as the data at hand allow",
         "smoke": "a few steps of every recipe on synthetic data",
         "export": "a bundle from a pre-trained and a fine-tuned network",
+        "gate": "the input gate: fit its network and measure it, source by source",
         "verify-data": "count a data set, look at each of its files, and say what is wrong",
         "twin": "a small synthetic data set with the files and folders of a public one",
         "bench": "what docs/performance.md states; writes bench.json",
