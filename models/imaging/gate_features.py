@@ -45,7 +45,7 @@ def describe(squares: NDArray[np.floating], aspects: NDArray[np.floating]) -> ND
     """
     grey = squares.astype(np.float32)
     num = len(grey)
-    down, across = np.gradient(grey, axis=(1, 2))
+    down, across = (np.asarray(slope, np.float32) for slope in np.gradient(grey, axis=(1, 2)))
     parts = (
         _directions(down, across).reshape(num, -1),
         np.clip(_means(grey, _COARSE), -_COARSE_LIMIT, _COARSE_LIMIT).reshape(num, -1),
