@@ -55,7 +55,8 @@ class _Perceptrons(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """(B, D) to (B, nets)."""
         hidden = self.hidden(self.dropout(inputs)).relu().unflatten(1, self.shape)
-        return (hidden * self.out).sum(dim=2) + self.out_bias
+        logits: Tensor = (hidden * self.out).sum(dim=2) + self.out_bias
+        return logits
 
 
 def fit(examples: Examples, settings: FitSettings) -> GateNetwork:
@@ -74,7 +75,7 @@ def fit(examples: Examples, settings: FitSettings) -> GateNetwork:
             wanted = targets[rows, None].expand(-1, settings.nets)
             losses = nn.functional.binary_cross_entropy_with_logits(nets(inputs[rows]), wanted, reduction="none")
             optimizer.zero_grad()
-            (losses.sum(dim=1) * weights[rows]).mean().backward()  # type: ignore[no-untyped-call]
+            (losses.sum(dim=1) * weights[rows]).mean().backward()
             optimizer.step()
             schedule.step()
     return _network(nets, mean, scale)
@@ -83,12 +84,11 @@ def fit(examples: Examples, settings: FitSettings) -> GateNetwork:
 def _network(nets: _Perceptrons, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> GateNetwork:
     """As it will be read again: rounded to half precision."""
     num, width = nets.shape
-    parts = {
-        "mean": mean,
-        "scale": scale,
-        "hidden": nets.hidden.weight.detach().numpy().reshape(num, width, -1).transpose(0, 2, 1),
-        "hidden_bias": nets.hidden.bias.detach().numpy().reshape(num, width),
-        "out": nets.out.detach().numpy(),
-        "out_bias": nets.out_bias.detach().numpy(),
-    }
-    return GateNetwork(**{name: part.astype(np.float16).astype(np.float32) for name, part in parts.items()})
+    hidden = nets.hidden.weight.detach().numpy().reshape(num, width, -1).transpose(0, 2, 1)
+    hidden_bias = nets.hidden.bias.detach().numpy().reshape(num, width)
+    out, out_bias = nets.out.detach().numpy(), nets.out_bias.detach().numpy()
+    return GateNetwork(_half(mean), _half(scale), _half(hidden), _half(hidden_bias), _half(out), _half(out_bias))
+
+
+def _half(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return values.astype(np.float16).astype(np.float32)

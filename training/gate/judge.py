@@ -42,12 +42,13 @@ def fit_and_cross_fit(pool: Pool, settings: FitSettings) -> Fitted:
         network = fit(pool.without(groups), settings)
         places = [place for place, picture in enumerate(pictures) if picture.group in groups]
         logits[places] = judge(network, [pictures[place] for place in places])
-    network = replace(fit(pool.without(()), settings), **thresholds(pictures, logits))
+    reject_below, turn_margin = thresholds(pictures, logits)
+    network = replace(fit(pool.without(()), settings), reject_below=reject_below, turn_margin=turn_margin)
     return Fitted(network, logits)
 
 
-def thresholds(pictures: Sequence[Picture], left_out: Logits) -> dict[str, float]:
-    """Where left-out tuning chests put `reject_below` and `turn_margin`.
+def thresholds(pictures: Sequence[Picture], left_out: Logits) -> tuple[float, float]:
+    """`reject_below` and `turn_margin`, where left-out tuning chests put them.
 
     Each fold's radiographs give a quantile of their own, and the median over folds is taken: logits of different
     networks do not compare well, and a network that missed the largest collection says little of the one that ships.
@@ -60,7 +61,7 @@ def thresholds(pictures: Sequence[Picture], left_out: Logits) -> dict[str, float
             best = chests.max(axis=1)
             lowest.append(np.quantile(best, REFUSED_SHARE))
             margins.append(np.quantile(best - chests[:, 0], 1 - ALARM_SHARE))
-    return {"reject_below": float(np.median(lowest)), "turn_margin": float(np.median(margins))}
+    return float(np.median(lowest)), float(np.median(margins))
 
 
 def folds(pictures: Sequence[Picture]) -> list[frozenset[str]]:

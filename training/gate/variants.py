@@ -25,7 +25,7 @@ def vary(square: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
     picture = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=(left, top, SIDE - right, SIDE - bottom))
     levels = 255 * (np.asarray(picture, np.float64) / 255) ** np.exp(rng.normal(0, 0.3))
     levels += rng.normal(0, rng.uniform(0, 6), levels.shape)
-    varied = np.clip(levels * rng.uniform(0.7, 1.1) + rng.uniform(-10, 25), 0, 255).astype(np.uint8)
+    varied: NDArray[np.uint8] = np.clip(levels * rng.uniform(0.7, 1.1) + rng.uniform(-10, 25), 0, 255).astype(np.uint8)
     if rng.random() < 0.25:
         varied = _framed(varied, rng)
     if rng.random() < 0.3:

@@ -48,7 +48,8 @@ def noise() -> np.ndarray:
 
 
 def gradient(axis: int) -> np.ndarray:
-    return np.indices((256, 256), np.uint8)[axis]
+    ramp: np.ndarray = np.indices((256, 256), np.uint8)[axis]
+    return ramp
 
 
 def disc() -> np.ndarray:

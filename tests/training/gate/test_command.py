@@ -91,8 +91,12 @@ def test_folds__leave_out_every_group_once():
 
 class TestTables:
     NETWORK = GateNetwork(
-        *(np.ones(784, np.float32),) * 2,
-        *(np.ones(shape, np.float32) for shape in ((1, 784, 2), (1, 2), (1, 2), (1,))),
+        mean=np.ones(784, np.float32),
+        scale=np.ones(784, np.float32),
+        hidden=np.ones((1, 784, 2), np.float32),
+        hidden_bias=np.ones((1, 2), np.float32),
+        out=np.ones((1, 2), np.float32),
+        out_bias=np.ones(1, np.float32),
         reject_below=0.0,
         turn_margin=1.0,
     )
