@@ -19,6 +19,7 @@ from models.runtime.anomaly_reference import dump_reference
 from models.runtime.bundle import write_manifest
 from models.runtime.classifier import Classifier
 from models.runtime.manifest import (
+    BandsSpec,
     ClassifierSpec,
     Finding,
     InputSpec,
@@ -58,11 +59,15 @@ class Material:
         held_out: rows that no weight was trained on, labelled: AUROC, calibration, thresholds, parity, references.
         pretraining: the pre-training run's description (`training.run.Run.describe`).
         finetuning: the fine-tuning run's.
+        normals: training rows without finding, which give the anomaly map's statistics by position; the held-out ones
+            then give scores alone, so that a map of a held-out picture is measured against others. Empty takes the
+            held-out ones for both.
     """
 
     held_out: Sequence[Row]
     pretraining: Mapping[str, Any]
     finetuning: Mapping[str, Any]
+    normals: Sequence[Row] = ()
 
 
 def export(recipe: ExportRecipe, networks: Networks, material: Material, folder: Path) -> Manifest:
@@ -91,8 +96,10 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     painter = _reconstructor_spec(recipe, networks.autoencoder)
     manifest = _manifest(recipe, networks.classifier, painter, labels, logits, contract)
     error = expected_calibration_error(Classifier(manifest, session).probabilities(logits), labels)
-    normals = [item for item, row in zip(inputs, material.held_out, strict=True) if not row.labels]
-    manifest = _with_reference(manifest, painter, open_session((folder / RECONSTRUCTOR).read_bytes()), normals, folder)
+    scored = [item for item, row in zip(inputs, material.held_out, strict=True) if not row.labels]
+    normals = [prepare(decode(row.file.read_bytes()), contract) for row in material.normals]
+    painting = open_session((folder / RECONSTRUCTOR).read_bytes())
+    manifest = _with_reference(manifest, painter, painting, (normals, scored), folder)
     provenance = {
         "pretraining": dict(material.pretraining),
         "finetuning": dict(material.finetuning),
@@ -209,16 +216,26 @@ def _reconstructor_spec(recipe: ExportRecipe, autoencoder: MaskedAutoencoder) ->
         norm_pix_loss=autoencoder.config.norm_pix_loss,
         smoothing_px=recipe.smoothing_px,
         map_scale=recipe.map_scale,
+        bands=BandsSpec(widths_px=recipe.bands_px, darker=recipe.darker) if recipe.bands_px else None,
     )
 
 
 def _with_reference(
-    manifest: Manifest, spec: ReconstructorSpec, session: Session, normals: Sequence[ModelInput], folder: Path
+    manifest: Manifest,
+    spec: ReconstructorSpec,
+    session: Session,
+    pictures: tuple[Sequence[ModelInput], Sequence[ModelInput]],
+    folder: Path,
 ) -> Manifest:
-    (folder / REFERENCE).write_bytes(dump_reference(fit_reference(manifest, session, normals)))
+    """pictures: those that give statistics (none: the others do), and held-out ones that give scores."""
+    normals, scored = pictures
+    reference = fit_reference(manifest, session, normals or scored, scored if normals else None)
+    (folder / REFERENCE).write_bytes(dump_reference(reference))
     description = "held-out ChestX-ray14 images labelled No Finding"
-    reference = ReferenceSpec(description=description, count=len(normals), file=REFERENCE)
-    return manifest.model_copy(update={"reconstructor": spec.model_copy(update={"reference": reference})})
+    if normals:
+        description += f"; statistics by position from {len(normals)} training images labelled so"
+    stated = ReferenceSpec(description=description, count=len(scored), file=REFERENCE)
+    return manifest.model_copy(update={"reconstructor": spec.model_copy(update={"reference": stated})})
 
 
 def _facts(report: AurocReport, material: Material, calibration_error: float) -> CardFacts:

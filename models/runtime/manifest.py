@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from models.imaging.preprocess import Geometry, InputContract
 from models.runtime.graph_spec import (
+    BandsSpec,
     ClassifierSpec,
     FileName,
     ReconstructorSpec,
@@ -20,6 +21,7 @@ from models.runtime.graph_spec import (
 )
 
 __all__ = [
+    "BandsSpec",
     "Calibration",
     "ClassifierSpec",
     "FileEntry",

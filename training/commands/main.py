@@ -18,6 +18,7 @@ COMMANDS = MappingProxyType(
         "linprobe": "a linear head on a frozen trunk, with LARS",
         "evaluate": "how well a bundle or a checkpoint tells what is there, with intervals",
         "localize": "how well Grad-CAM boxes meet radiologists' boxes, with controls",
+        "anomaly": "how well a bundle's anomaly map shows implanted and real anomalies, with controls",
         "reproduce": "a table or figure of the paper, as far as the data at hand allow",
         "smoke": "a few steps of every recipe on synthetic data",
         "export": "a bundle from a pre-trained and a fine-tuned network",

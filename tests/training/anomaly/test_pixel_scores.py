@@ -6,7 +6,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from training.anomaly.pixel_scores import PixelCounts
 
-# A level holds 1/4096 of the pixels; what lies within one counts as tied.
+# A level holds a thousandth of the pixels; what lies within one counts as tied.
 LEVELS_TOLERANCE = 2e-3
 
 
