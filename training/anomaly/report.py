@@ -44,7 +44,7 @@ class GroupReport:
         prevalence: share of pixels inside, by kind: the pixel AP of a map that says nothing.
         methods: kind, then method, then what was measured.
         gains: kind, then method, then the product's AUROC minus that method's and its AP over that method's.
-        seams: on clean pictures, by method: median of the ratio.
+        seams: on clean pictures, by method: median of the ratio; NaN where there is none, or no step.
     """
 
     cases: Mapping[str, int]
@@ -59,7 +59,7 @@ def group_report(group: Group, *, num_resamples: int, seed: int) -> GroupReport:
     """Measure one group; methods that differ in their seed alone become one, by the mean over seeds."""
     resampling = Resampling.by_patient([*group.patients], num_resamples, seed)
     weights = resampling.counts[:, resampling.patient_of]
-    kinds = [ALL, *dict.fromkeys(kind for kind in group.kinds if kind != CLEAN)]
+    kinds = [ALL, *dict.fromkeys(str(kind) for kind in group.kinds if kind != CLEAN)]
     clean = group.kinds == CLEAN
     chosen = {kind: group.has_anomaly if kind == ALL else group.kinds == kind for kind in kinds}
     methods: dict[str, dict[str, dict[str, Number]]] = {}
@@ -76,7 +76,7 @@ def group_report(group: Group, *, num_resamples: int, seed: int) -> GroupReport:
         },
         methods=methods,
         gains={kind: _gains(of_kind) for kind, of_kind in methods.items()},
-        seams={name: float(np.nanmedian(one.seams[clean])) for name, one in group.scored.items() if clean.any()},
+        seams={name: _median(one.seams[clean]) for name, one in group.scored.items()},
     )
 
 
@@ -135,6 +135,12 @@ def _gains(methods: Mapping[str, Mapping[str, Number]]) -> dict[str, dict[str, N
                 AP: _number(best[AP].value / other[AP].value, ratio),
             }
     return gains
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """Of those that are defined; NaN of none."""
+    defined = values[np.isfinite(values)]
+    return float(np.median(defined)) if len(defined) else float("nan")
 
 
 def _number(value: float, draws: NDArray[np.float64]) -> Number:

@@ -32,7 +32,7 @@ def group_lines(report: GroupReport) -> list[str]:
             "",
         ]
         lines += table(["map", *report.methods], [_image_row(report, name) for name in report.methods[ALL]])
-        seams = [f"{name} {value:.2f}" for name, value in report.seams.items()]
+        seams = [f"{name} {number(_finite(value), 2)}" for name, value in report.seams.items()]
         lines += ["", f"Seams on clean pictures, median of on / off the patch lattice: {', '.join(seams)}."]
     return lines
 
