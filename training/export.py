@@ -45,12 +45,16 @@ class Material:
             None fits both on the held-out rows.
         pretraining: the pre-training run's description (`training.run.Run.describe`).
         finetuning: the fine-tuning run's.
+        normals: training rows without finding, which give the anomaly map's statistics by position; the held-out ones
+            then give scores alone, so that a map of a held-out picture is measured against others. Empty takes the
+            held-out ones for both.
     """
 
     held_out: Sequence[Row]
     out_of_fold: OutOfFold | None
     pretraining: Mapping[str, Any]
     finetuning: Mapping[str, Any]
+    normals: Sequence[Row] = ()
 
     def fitted_on(self, labels: NDArray[np.float32], logits: NDArray[np.float32]) -> Fitted:
         """Out-of-fold scores where there are some, else these of the held-out rows."""
@@ -105,8 +109,10 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
         calibration_error=expected_calibration_error(probabilities, labels),
         by_chance=calibration_error_by_chance(probabilities, labels),
     )
-    normals = [item for item, row in zip(inputs, material.held_out, strict=True) if not row.labels]
-    manifest = _with_reference(manifest, painter, open_session((folder / RECONSTRUCTOR).read_bytes()), normals, folder)
+    scored = [item for item, row in zip(inputs, material.held_out, strict=True) if not row.labels]
+    normals = [prepare(decode(row.file.read_bytes()), contract) for row in material.normals]
+    painting = open_session((folder / RECONSTRUCTOR).read_bytes())
+    manifest = _with_reference(manifest, painter, painting, (normals, scored), folder)
     provenance = {
         "pretraining": dict(material.pretraining),
         "finetuning": dict(material.finetuning),
@@ -121,9 +127,18 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
 
 
 def _with_reference(
-    manifest: Manifest, spec: ReconstructorSpec, session: Session, normals: Sequence[ModelInput], folder: Path
+    manifest: Manifest,
+    spec: ReconstructorSpec,
+    session: Session,
+    pictures: tuple[Sequence[ModelInput], Sequence[ModelInput]],
+    folder: Path,
 ) -> Manifest:
-    (folder / REFERENCE).write_bytes(dump_reference(fit_reference(manifest, session, normals)))
+    """pictures: those that give statistics (none: the others do), and held-out ones that give scores."""
+    normals, scored = pictures
+    reference = fit_reference(manifest, session, normals or scored, scored if normals else None)
+    (folder / REFERENCE).write_bytes(dump_reference(reference))
     description = "held-out ChestX-ray14 images labelled No Finding"
-    reference = ReferenceSpec(description=description, count=len(normals), file=REFERENCE)
-    return manifest.model_copy(update={"reconstructor": spec.model_copy(update={"reference": reference})})
+    if normals:
+        description += f"; statistics by position from {len(normals)} training images labelled so"
+    stated = ReferenceSpec(description=description, count=len(scored), file=REFERENCE)
+    return manifest.model_copy(update={"reconstructor": spec.model_copy(update={"reference": stated})})

@@ -1,6 +1,7 @@
 """The yardstick of the anomaly map: what the difference looks like on pictures read as normal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,48 +10,82 @@ from tqdm import tqdm
 
 from models.imaging.preprocess import ModelInput
 from models.runtime.anomaly import AnomalyDetector
+from models.runtime.anomaly_bands import cut_bands
+from models.runtime.anomaly_map import Painting, measure
 from models.runtime.anomaly_reference import AnomalyReference
-from models.runtime.manifest import Manifest
+from models.runtime.manifest import BandsSpec, Manifest
 from models.runtime.session import Session
 
 _SPREAD_PX = 8.0  # neighbours share statistics: a few dozen pictures say little about a single position
+_BATCH = 4
 
 
-def fit_reference(manifest: Manifest, session: Session, normals: Sequence[ModelInput]) -> AnomalyReference:
-    """Mean and deviation of the difference at each position, then the scores of the same pictures under them.
-
-    Each picture's score is taken against statistics that include it; with dozens of pictures that flatters normals
-    by little, and the percentile says "of the references", no more.
+def fit_reference(
+    manifest: Manifest, session: Session, normals: Sequence[ModelInput], scored: Sequence[ModelInput] | None = None
+) -> AnomalyReference:
+    """Mean and deviation of the difference at each position, then the scores of pictures under them.
 
     Args:
         manifest: of the bundle in the making, with a reconstructor.
         session: its reconstructor.
-        normals: pictures without finding that no weight was trained on.
+        normals: pictures without finding that give the statistics.
+        scored: pictures without finding that no weight was trained on, whose scores an upload's is compared with;
+            None takes `normals`, each against statistics that include it, which flatters dozens of them by little.
     """
     plain = AnomalyDetector(manifest, session, None)
-    differences = np.stack(
-        [_difference(plain, normal) for normal in tqdm(normals, desc="normal references", unit="img")]
-    )
-    known = np.isfinite(differences)
-    count = _smooth(known.sum(axis=0))
-    total, squares = (_smooth(np.where(known, part, 0).sum(axis=0)) for part in (differences, differences**2))
+    paintings = list(_paint(plain, normals))
+    reference = difference_statistics([one for one, _ in paintings], normals, plain.spec.bands)
+    compared = paintings if scored is None else _paint(plain, scored)
+    scores = [measure(one, normal.letterbox.content, plain.spec, reference).score for one, normal in compared]
+    return replace(reference, scores=np.sort(np.array(scores, np.float32)))
+
+
+def difference_statistics(
+    paintings: Sequence[Painting], normals: Sequence[ModelInput], bands: BandsSpec | None
+) -> AnomalyReference:
+    """Mean and deviation alone, with no score to compare with but 0.
+
+    Args:
+        paintings: of each of `normals`.
+        bands: of the signed difference; None for the absolute one.
+    """
+    pairs = zip(paintings, normals, strict=True)
+    mean, std = _statistics(_difference(painting, normal, bands) for painting, normal in pairs)
+    return AnomalyReference(mean, std, np.zeros(1, np.float32))
+
+
+def _paint(detector: AnomalyDetector, normals: Sequence[ModelInput]) -> Iterator[tuple[Painting, ModelInput]]:
+    with tqdm(total=len(normals), desc="normal references", unit="img") as bar:
+        for start in range(0, len(normals), _BATCH):
+            batch = normals[start : start + _BATCH]
+            yield from zip(detector.paint(np.stack([normal.image for normal in batch])[:, None]), batch, strict=True)
+            bar.update(len(batch))
+
+
+def _difference(painting: Painting, normal: ModelInput, bands: BandsSpec | None) -> NDArray[np.float32]:
+    """Bands of the signed difference (N, S, S), or the absolute one (S, S); NaN in the padding and where unknown."""
+    known = np.isfinite(painting.reconstruction)
+    top, left, bottom, right = normal.letterbox.content
+    known[:top] = known[bottom:] = known[:, :left] = known[:, right:] = False
+    signed = painting.image.astype(np.float32) / np.float32(255) - painting.reconstruction
+    parts = np.abs(signed) if bands is None else cut_bands(signed, known, bands.widths_px)
+    return np.where(known, parts, np.float32(np.nan))
+
+
+def _statistics(differences: Iterable[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and deviation by position, neighbours included; NaN does not count."""
+    count = total = squares = np.zeros(())
+    for parts in differences:
+        known = np.isfinite(parts)
+        filled = np.where(known, parts, 0).astype(np.float64)
+        count, total, squares = count + known, total + filled, squares + filled**2
+    count, total, squares = (_spread(part) for part in (count, total, squares))
     mean = total / np.maximum(count, 1e-6)
     std = np.sqrt(np.maximum(squares / np.maximum(count, 1e-6) - mean**2, 0))
-    reference = AnomalyReference(mean.astype(np.float32), std.astype(np.float32), np.zeros(1, np.float32))
-    measured = AnomalyDetector(manifest, session, reference)
-    scores = [measured.run(normal.image[None, None], [normal.letterbox.content])[0].score for normal in normals]
-    return AnomalyReference(reference.mean, reference.std, np.sort(np.array(scores, np.float32)))
+    return mean.astype(np.float32), std.astype(np.float32)
 
 
-def _difference(detector: AnomalyDetector, normal: ModelInput) -> NDArray[np.float64]:
-    """Difference map with NaN in the padding."""
-    top, left, bottom, right = normal.letterbox.content
-    difference = np.full(normal.image.shape, np.nan)
-    inside = detector.run(normal.image[None, None], [normal.letterbox.content])[0].difference
-    difference[top:bottom, left:right] = inside[top:bottom, left:right]
-    return difference
-
-
-def _smooth(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    smoothed: NDArray[np.float64] = gaussian_filter(values.astype(np.float64), _SPREAD_PX)
-    return smoothed
+def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Along rows and columns, not across bands."""
+    spread: NDArray[np.float64] = gaussian_filter(values, _SPREAD_PX, axes=(-2, -1))
+    return spread

@@ -14,7 +14,7 @@ from models.nets.resnet import ResNetClassifier
 from models.nets.slim_resnet import SlimClassifier
 from models.nets.vit import VitClassifier
 from models.runtime.calibration import calibrate
-from models.runtime.manifest import ClassifierSpec, Finding, ReconstructorSpec
+from models.runtime.manifest import BandsSpec, ClassifierSpec, Finding, ReconstructorSpec
 from training.calibration import fit, threshold_sets
 from training.graph_files import CLASSIFIER, RECONSTRUCTOR
 from training.recipes.types import ExportRecipe
@@ -73,4 +73,5 @@ def reconstructor_spec(recipe: ExportRecipe, autoencoder: MaskedAutoencoder) -> 
         norm_pix_loss=autoencoder.config.norm_pix_loss,
         smoothing_px=recipe.smoothing_px,
         map_scale=recipe.map_scale,
+        bands=BandsSpec(widths_px=recipe.bands_px, darker=recipe.darker) if recipe.bands_px else None,
     )

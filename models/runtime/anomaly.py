@@ -73,7 +73,10 @@ class AnomalyDetector:
         if spec is None:
             raise ValueError("the bundle has no reconstructor")
         session = open_session(bundle.files[spec.file], threads=threads, providers=providers, spinning=spinning)
-        reference = None if spec.reference is None else load_reference(bundle.files[spec.reference.file], side)
+        num_bands = None if spec.bands is None else len(spec.bands.widths_px)
+        reference = (
+            None if spec.reference is None else load_reference(bundle.files[spec.reference.file], side, num_bands)
+        )
         return cls(bundle.manifest, session, reference)
 
     def run(
@@ -99,15 +102,22 @@ class AnomalyDetector:
             InvalidBundleError: the graph fails, or paints nothing of a picture.
         """
         masks = self.spec.default_masks if masks is None else masks
+        paintings = self.paint(images, masks=masks, rounds=rounds, seed=seed)
+        places = [(0, 0, *images.shape[2:])] * len(images) if contents is None else contents
+        maps = (measure(*pair, self.spec, self._reference) for pair in zip(paintings, places, strict=True))
+        if masks != self.spec.default_masks:
+            return tuple(replace(anomaly, percentile=None) for anomaly in maps)
+        return tuple(maps)
+
+    def paint(
+        self, images: NDArray[np.uint8], *, masks: int | None = None, rounds: int = 1, seed: int = 0
+    ) -> tuple[Painting, ...]:
+        """What `run` measures: the mean painting of each of B images; arguments and errors as there."""
+        masks = self.spec.default_masks if masks is None else masks
         if masks not in self.spec.masks:
             raise InvalidRequestError(f"masks must be one of {', '.join(map(str, self.spec.masks))}")
         if not 1 <= rounds <= MAX_ROUNDS or seed < 0:
             raise InvalidRequestError(f"rounds must lie within 1..{MAX_ROUNDS}, and seed must not be negative")
         keep = complementary_keeps(self.spec.grid**2, masks, rounds, seed)
         painted, spread = self._session.run({"image": images, "keep": keep}, ["reconstruction", "spread"])
-        paintings = map(Painting, images[:, 0], painted[:, 0], spread[:, 0])
-        places = [(0, 0, *images.shape[2:])] * len(images) if contents is None else contents
-        maps = (measure(*pair, self.spec, self._reference) for pair in zip(paintings, places, strict=True))
-        if masks != self.spec.default_masks:
-            return tuple(replace(anomaly, percentile=None) for anomaly in maps)
-        return tuple(maps)
+        return tuple(map(Painting, images[:, 0], painted[:, 0], spread[:, 0]))

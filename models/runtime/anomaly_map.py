@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from models.errors import InvalidBundleError
+from models.runtime.anomaly_bands import excess_in_bands
 from models.runtime.anomaly_reference import AnomalyReference
+from models.runtime.anomaly_smooth import smooth
 from models.runtime.manifest import ReconstructorSpec
 
 Content = tuple[int, int, int, int]  # (top, left, bottom, right) of the picture in the model image, half-open
@@ -22,7 +23,8 @@ class AnomalyMap:
         difference: |image - reconstruction|; NaN as above, 0 in the padding.
         spread: standard deviation over those passes, large where texture is hard to paint; NaN and 0 as above.
         calibrated: not negative; standard deviations above the normal references where the bundle has some, else
-            the difference itself; smoothed; 0 in the padding and where no pass hid the patch.
+            the difference itself; smoothed; 0 in the padding and where no pass hid the patch. Of a bundle with bands:
+            as `anomaly_bands.excess_in_bands` has it.
         scaled: `calibrated` as it is shown and boxed, in [0, 1].
         score: mean of `calibrated` over the picture.
         percentile: of the score among the normal references, 0 to 100; None where there are none to compare with.
@@ -57,12 +59,16 @@ def measure(
     top, left, bottom, right = content
     inside = np.zeros(painting.image.shape, np.bool_)
     inside[top:bottom, left:right] = True
-    difference = np.abs(painting.image.astype(np.float32) / np.float32(255) - painting.reconstruction)
+    signed = painting.image.astype(np.float32) / np.float32(255) - painting.reconstruction
+    difference = np.abs(signed)
     known = inside & np.isfinite(difference)
     if not known.any():
         raise InvalidBundleError("the reconstructor painted nothing of the picture")
-    raw = difference if reference is None else reference.excess(difference)
-    calibrated = smooth(raw, known, spec.smoothing_px)
+    if spec.bands is None:
+        raw = difference if reference is None else reference.excess(difference)
+        calibrated = smooth(raw, known, spec.smoothing_px)
+    else:
+        calibrated = excess_in_bands(signed, known, spec.bands, spec.smoothing_px, reference)
     score = float(calibrated[known].mean(dtype=np.float64))
     return AnomalyMap(
         reconstruction=painting.reconstruction,
@@ -73,22 +79,6 @@ def measure(
         score=score,
         percentile=None if reference is None else reference.percentile(score),
     )
-
-
-def smooth(values: NDArray[np.float32], known: NDArray[np.bool_], sigma_px: float) -> NDArray[np.float32]:
-    """Gaussian mean over the known positions alone; 0 elsewhere.
-
-    Args:
-        values: (H, W); anything, NaN too, where not known.
-        sigma_px: 0 leaves the known values as they are.
-    """
-    filled = np.where(known, values, np.float32(0))
-    if sigma_px == 0:
-        return filled
-    # What lies outside has weight 0: a plain filter would draw the rim of the picture towards the padding.
-    weight = gaussian_filter(known.astype(np.float32), sigma_px, mode="constant")
-    blurred = gaussian_filter(filled, sigma_px, mode="constant")
-    return np.divide(blurred, weight, out=np.zeros_like(filled), where=known)
 
 
 def _scale(calibrated: NDArray[np.float32], full: float | None) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.errors import InvalidBundleError
 
 _STD_FLOOR: Final = 1 / 255  # one grey level: a position that never varies, as padding, is no yardstick
+_BAND_STD_FLOOR: Final = 2 / 255  # the same for a signed band, whose mean is near 0
 _LIMIT_BYTES: Final = 256 * 2**20  # unpacked: two maps of 4096 x 4096
 
 
@@ -19,7 +20,8 @@ class AnomalyReference:
     """Statistics over normal pictures, made with the bundle's default masks.
 
     Attributes:
-        mean, std: (S, S) float32 of the difference map, position by position.
+        mean, std: (S, S) float32 of the difference map, position by position; (N, S, S) of a bundle with N bands, of
+            each band of the signed difference.
         scores: (n,) float32 image scores, ascending.
     """
 
@@ -28,7 +30,12 @@ class AnomalyReference:
     scores: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        if self.mean.ndim != 2 or self.mean.shape != self.std.shape or self.scores.ndim != 1 or not len(self.scores):
+        if (
+            self.mean.ndim not in (2, 3)
+            or self.mean.shape != self.std.shape
+            or self.scores.ndim != 1
+            or not len(self.scores)
+        ):
             raise ValueError(f"mean {self.mean.shape}, std {self.std.shape}, scores {self.scores.shape}")
         if not all(part.dtype == np.float32 and np.isfinite(part).all() for part in (self.mean, self.std, self.scores)):
             raise ValueError("mean, std and scores must be finite float32")
@@ -40,17 +47,25 @@ class AnomalyReference:
         deviations = (difference - self.mean) / np.maximum(self.std, np.float32(_STD_FLOOR))
         return np.maximum(deviations, np.float32(0))
 
+    def standardise(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, S, S) signed, in standard deviations from the normal mean of each band."""
+        return (bands - self.mean) / np.maximum(self.std, np.float32(_BAND_STD_FLOOR))
+
     def percentile(self, score: float) -> float:
         """Share of the normal pictures whose score is not above this one, in percent: 0 to 100."""
         return 100 * float(np.searchsorted(self.scores, score, side="right")) / len(self.scores)
 
 
-def load_reference(content: bytes, side: int) -> AnomalyReference:
+def load_reference(content: bytes, side: int, num_bands: int | None = None) -> AnomalyReference:
     """Read `anomaly_reference.npz`.
 
+    Args:
+        side: of the bundle's images.
+        num_bands: of a bundle with bands; None for one without.
+
     Raises:
-        InvalidBundleError: not an archive of the three arrays, or not for images of this side; pickled objects are
-            never loaded.
+        InvalidBundleError: not an archive of the three arrays, or not for images of this side and these bands; pickled
+            objects are never loaded.
     """
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
@@ -61,8 +76,9 @@ def load_reference(content: bytes, side: int) -> AnomalyReference:
             reference = AnomalyReference(arrays["mean"], arrays["std"], arrays["scores"])
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InvalidBundleError(f"anomaly reference cannot be used: {error}") from error
-    if reference.mean.shape != (side, side):
-        raise InvalidBundleError(f"anomaly reference is for {reference.mean.shape}, the bundle's side is {side}")
+    if reference.mean.shape != ((side, side) if num_bands is None else (num_bands, side, side)):
+        bands = "" if num_bands is None else f" and it has {num_bands} bands"
+        raise InvalidBundleError(f"anomaly reference is for {reference.mean.shape}, the bundle's side is {side}{bands}")
     return reference
 
 

@@ -41,6 +41,19 @@ class ReferenceSpec(Section):
     file: FileName = "anomaly_reference.npz"
 
 
+class BandsSpec(Section):
+    """How a signed difference becomes a map; `models.runtime.anomaly_bands` says it in full.
+
+    Attributes:
+        widths_px: one band each: the difference minus its Gaussian mean of this deviation, in model pixels; 0 for all
+            of the difference.
+        darker: weight of what is darker than painted, where brighter weighs 1.
+    """
+
+    widths_px: tuple[Annotated[float, Field(ge=0)], ...] = Field(min_length=1, max_length=4)
+    darker: Share
+
+
 class ReconstructorSpec(Section):
     """The masked autoencoder's graph.
 
@@ -49,6 +62,7 @@ class ReconstructorSpec(Section):
         smoothing_px: standard deviation of the Gaussian over the calibrated map, in model pixels; 0 for none.
         map_threshold: of the scaled map; what lies above may become a box.
         map_scale: calibrated value that the scaled map shows as 1; None: each map's own maximum.
+        bands: how the signed difference is measured; None: the absolute difference is, by its excess.
     """
 
     file: FileName
@@ -60,6 +74,7 @@ class ReconstructorSpec(Section):
     smoothing_px: float = Field(default=0, ge=0)
     map_threshold: Share = 0.5
     map_scale: float | None = Field(default=None, gt=0)
+    bands: BandsSpec | None = None
     reference: ReferenceSpec | None = None
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from models.imaging.preprocess import Geometry, InputContract
 from models.runtime.graph_spec import (
+    BandsSpec,
     ClassifierSpec,
     FileName,
     ReconstructorSpec,
@@ -21,6 +22,7 @@ from models.runtime.graph_spec import (
 from models.runtime.threshold_set import ThresholdSet
 
 __all__ = [
+    "BandsSpec",
     "Calibration",
     "ClassifierSpec",
     "FileEntry",

@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> bool:
         out_of_fold=_out_of_fold(options),
         pretraining=Run(options.pretrained).description(),
         finetuning=Run(options.finetuned).description(),
+        normals=[row for row in labelled(options, "train") if not row.labels and not row.flag],
     )
     manifest = export(recipe, Networks(classifier.eval(), autoencoder.eval()), material, options.out)
     print(f"{manifest.name} {manifest.version}: {options.out}")

@@ -22,6 +22,7 @@ COMMANDS = MappingProxyType(
         "stability": "how far a bundle's probabilities move under changes that mean nothing",
         "bundle": "quantize: int8 arithmetic for a bundle's classifier, if it costs next to nothing",
         "figures": "curves and pictures of a bundle: ROC, calibration, reconstructions, anomalies, Grad-CAM",
+        "anomaly": "how well a bundle's anomaly map shows implanted and real anomalies, with controls",
         "reproduce": "a table or figure of the paper, as far as the data at hand allow",
         "smoke": "a few steps of every recipe on synthetic data",
         "export": "a bundle from a pre-trained and a fine-tuned network",

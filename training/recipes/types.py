@@ -216,6 +216,7 @@ class ExportRecipe:
         map_threshold: of a scaled Grad-CAM map; what lies above may become a box.
         smoothing_px: deviation of the Gaussian over the anomaly map; half a patch hides the patch lattice.
         map_scale: calibrated anomaly (standard deviations above normal) that is shown as 1.
+        bands_px, darker: of the signed difference, as `BandsSpec` has it; no band measures the absolute difference.
     """
 
     name: str
@@ -224,6 +225,8 @@ class ExportRecipe:
     map_threshold: float = 0.5
     smoothing_px: float = 8.0
     map_scale: float = 4.0
+    bands_px: tuple[float, ...] = ()
+    darker: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

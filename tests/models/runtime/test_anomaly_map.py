@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.errors import InvalidBundleError
-from models.runtime.anomaly_map import Content, Painting, measure, smooth
+from models.runtime.anomaly_map import Content, Painting, measure
 from models.runtime.anomaly_reference import AnomalyReference
+from models.runtime.anomaly_smooth import smooth
 from models.runtime.manifest import ReconstructorSpec
 
 SIDE = 16
