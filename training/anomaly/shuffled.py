@@ -6,11 +6,12 @@ from onnx import numpy_helper
 
 from models.runtime.session import Session, open_session
 
+_LEAST = 64  # elements; smaller ones are constants of the arithmetic, as a scale or an epsilon, and no weights
 _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
 
 
 def shuffle_weights(graph: bytes, seed: int) -> bytes:
-    """Permute the elements within every float tensor; each keeps its shape and its values.
+    """Permute the elements within every weight tensor; each keeps its shape and its values.
 
     Args:
         graph: an ONNX model with its weights inside.
@@ -19,7 +20,7 @@ def shuffle_weights(graph: bytes, seed: int) -> bytes:
     model = onnx.load_model_from_string(graph)
     generator = np.random.Generator(np.random.PCG64(seed))
     for tensor in model.graph.initializer:
-        if tensor.data_type in _FLOATS:
+        if tensor.data_type in _FLOATS and np.prod(tensor.dims) >= _LEAST:
             values = numpy_helper.to_array(tensor)
             shuffled = generator.permutation(values.ravel()).reshape(values.shape)
             tensor.CopyFrom(numpy_helper.from_array(shuffled, tensor.name))
