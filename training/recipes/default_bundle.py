@@ -28,4 +28,10 @@ CROSSVAL = CrossvalRecipe(
     seeds=(0,),
 )
 
-EXPORT = ExportRecipe(name="thorascope-slim18", version="0.2.0", masks=(4, 2, 10))
+EXPORT = ExportRecipe(
+    name="thorascope-slim18",
+    version="0.2.0",
+    masks=(4, 10),
+    smoothing_px=4.0,
+    bands_px=(0.0, 12.0),
+)
