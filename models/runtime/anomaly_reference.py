@@ -49,7 +49,8 @@ class AnomalyReference:
 
     def standardise(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, S, S) signed, in standard deviations from the normal mean of each band."""
-        return (bands - self.mean) / np.maximum(self.std, np.float32(_BAND_STD_FLOOR))
+        deviations = (bands - self.mean) / np.maximum(self.std, np.float32(_BAND_STD_FLOOR))
+        return deviations.astype(np.float32, copy=False)
 
     def percentile(self, score: float) -> float:
         """Share of the normal pictures whose score is not above this one, in percent: 0 to 100."""

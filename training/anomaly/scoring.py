@@ -51,7 +51,7 @@ class Group:
     @property
     def has_anomaly(self) -> NDArray[np.bool_]:
         """(N,), the cases that `Scored.pixels` has, in order."""
-        return self.kinds != CLEAN
+        return np.asarray(self.kinds != CLEAN)
 
 
 def score_methods(cases: Iterable[Case], total: int, methods: Mapping[str, Draw], patch_px: int) -> Group:

@@ -24,7 +24,8 @@ def shuffle_weights(graph: bytes, seed: int) -> bytes:
             values = numpy_helper.to_array(tensor)
             shuffled = generator.permutation(values.ravel()).reshape(values.shape)
             tensor.CopyFrom(numpy_helper.from_array(shuffled, tensor.name))
-    return model.SerializeToString(deterministic=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def shuffled_session(graph: bytes, seed: int) -> Session:

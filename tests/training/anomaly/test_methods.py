@@ -33,11 +33,15 @@ def _inputs():
 def test_shuffle_weights__keeps_values_and_loses_their_order():
     """Each is a permutation of itself; whole numbers, which are places, and a graph's few constants stay."""
     scale = np.array([1, 2, 3, 4], np.float32)
-    weights = {"w": np.arange(400, dtype=np.float32).reshape(20, 20), "i": np.arange(400), "s": scale}
+    weights: dict[str, np.ndarray] = {
+        "w": np.arange(400, dtype=np.float32).reshape(20, 20),
+        "i": np.arange(400),
+        "s": scale,
+    }
     tensors = [numpy_helper.from_array(values, name) for name, values in weights.items()]
     graph = onnx.helper.make_graph([], "g", [], [], initializer=tensors)
     content = onnx.helper.make_model(graph).SerializeToString()
-    shuffled = {
+    shuffled: dict[str, np.ndarray] = {
         tensor.name: numpy_helper.to_array(tensor)
         for tensor in onnx.load_model_from_string(shuffle_weights(content, 1)).graph.initializer
     }
