@@ -50,7 +50,7 @@ def test_anomaly__prints_what_it_measured_and_writes_it_unrounded(folder, capsys
     assert {"clean": 3, ALL: 15, **dict.fromkeys(KINDS, 3)} == group["cases"]
     product = group["kinds"][ALL][PRODUCT]["pixel AUROC"]["value"]
     assert 0 <= product <= 1
-    assert f"| {product:.3f} |" in next(line for line in text.splitlines() if line.startswith(f"| {PRODUCT} "))
+    assert f" {product:.3f} |" in next(line for line in text.splitlines() if line.startswith(f"| {PRODUCT} "))
     one_mask = group["kinds"][ALL][ONE_MASK]["pixel AUROC"]["value"]
     gain = group["product_against"][ALL][ONE_MASK]["auroc_difference"]["value"]
     assert product - one_mask == pytest.approx(gain)
@@ -71,12 +71,12 @@ def test_anomaly__is_repeatable(folder):
 def test_anomaly__scores_real_boxes_besides(folder, capsys):
     """Pictures of any split; no clean one, so no image AUROC."""
     boxes = folder / "boxes.csv"
-    boxes.write_text(BOXES_HEADER + "0.png,Pneumonia,300,300,200,200,,,\n")
+    boxes.write_text(BOXES_HEADER + "0.png,Pneumonia,300,300,200,200\n")
     # A published picture is square; the phantoms are not, and are refused by name.
     with pytest.raises(DataError, match="square"):
         run("anomaly", *arguments(folder, "--boxes", boxes))
 
-    boxes.write_text(BOXES_HEADER + "elsewhere.png,Pneumonia,300,300,200,200,,,\n")
+    boxes.write_text(BOXES_HEADER + "elsewhere.png,Pneumonia,300,300,200,200\n")
     with pytest.raises(DataError, match="none of the 1 boxes"):
         run("anomaly", *arguments(folder, "--boxes", boxes))
     assert "pixel AUROC" in capsys.readouterr().out
