@@ -21,7 +21,8 @@ from training.data.dataset import Row
 from training.engine import Engine
 from training.material import Labelled, Sources, labelled, plain
 from training.metrics import AurocReport, auroc_report
-from training.recipes.types import CrossvalRecipe, FinetuneRecipe
+from training.recipes.crossval_types import CrossvalRecipe
+from training.recipes.types import FinetuneRecipe
 from training.run import DESCRIPTION, NETWORK, Run
 from training.selection import logits_of
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.nets.architecture import Classifier
 from models.nets.mae import MaskedAutoencoder
 from models.runtime.anomaly import complementary_keeps
+from models.runtime.manifest import ClassifierSpec
 from models.runtime.session import Session, open_session
 from training import parity
 from training.graphs import ClassifierGraph, ReconstructorGraph
@@ -21,15 +22,28 @@ CLASSIFIER, RECONSTRUCTOR = "classifier.onnx", "reconstructor.onnx"
 
 
 @dataclass(frozen=True, slots=True)
-class Networks:
-    """What a bundle is made of, both in eval mode on the CPU."""
+class KeptClassifier:
+    """The classifier of a bundle, taken over byte for byte.
 
-    classifier: Classifier
+    Attributes:
+        graph: its ONNX file.
+        spec: what its manifest says of it.
+    """
+
+    graph: bytes
+    spec: ClassifierSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What a bundle is made of; networks are in eval mode on the CPU."""
+
+    classifier: Classifier | KeptClassifier
     autoencoder: MaskedAutoencoder
 
 
 def write_graphs(networks: Networks, images: NDArray[np.uint8], masks: Sequence[int], folder: Path) -> dict[str, float]:
-    """Export both graphs, check them against their networks, and write what ships.
+    """Export both graphs, check them against their networks, and write what ships; a kept classifier is copied.
 
     Args:
         networks: trained.
@@ -43,17 +57,18 @@ def write_graphs(networks: Networks, images: NDArray[np.uint8], masks: Sequence[
     Raises:
         training.parity.ParityError: one exceeds its tolerance.
     """
-    classifier = ClassifierGraph(networks.classifier).eval()
-    reconstructor = ReconstructorGraph(networks.autoencoder).eval()
-    keep = complementary_keeps(networks.autoencoder.num_patches, masks[0], rounds=1, seed=0)
+    if isinstance(networks.classifier, KeptClassifier):
+        (folder / CLASSIFIER).write_bytes(networks.classifier.graph)
+        deviations = {}
+    else:
+        deviations = _write_classifier(networks.classifier, images, folder)
+    return deviations | _write_reconstructor(networks.autoencoder, images, masks, folder)
+
+
+def _write_classifier(network: Classifier, images: NDArray[np.uint8], folder: Path) -> dict[str, float]:
+    classifier = ClassifierGraph(network).eval()
     example = torch.from_numpy(images[:2])
     full = to_onnx(classifier, {"image": example}, ("logits", "saliency"), {"image": {0: "batch"}})
-    painter = to_onnx(
-        reconstructor,
-        {"image": example, "keep": torch.from_numpy(keep)},
-        ("reconstruction", "spread"),
-        {"image": {0: "batch"}, "keep": {0: "passes", 1: "visible"}},
-    )
     logits, maps = parity.run_module(classifier, images)
     expected = logits, maps
     stored = store_half(full)
@@ -67,7 +82,25 @@ def write_graphs(networks: Networks, images: NDArray[np.uint8], masks: Sequence[
         parity.LOGIT_TOLERANCE, parity.MAP_TOLERANCE, "TorchScript against the network"
     )
     write_onnx(stored, folder / CLASSIFIER)
+    return {
+        "logits_float32": exact.logits,
+        "maps_float32": exact.maps,
+        "logits_stored": rounded.logits,
+        "maps_stored": rounded.maps,
+    }
 
+
+def _write_reconstructor(
+    network: MaskedAutoencoder, images: NDArray[np.uint8], masks: Sequence[int], folder: Path
+) -> dict[str, float]:
+    reconstructor = ReconstructorGraph(network).eval()
+    keep = complementary_keeps(network.num_patches, masks[0], rounds=1, seed=0)
+    painter = to_onnx(
+        reconstructor,
+        {"image": torch.from_numpy(images[:2]), "keep": torch.from_numpy(keep)},
+        ("reconstruction", "spread"),
+        {"image": {0: "batch"}, "keep": {0: "passes", 1: "visible"}},
+    )
     painted, small = parity.run_module(reconstructor, images, keep), store_half(painter)
     differences = [
         parity.reconstruction_deviation(painted, _run_painter(open_session(model.SerializeToString()), images, keep))
@@ -79,14 +112,7 @@ def write_graphs(networks: Networks, images: NDArray[np.uint8], masks: Sequence[
         if not difference <= allowed:
             raise parity.ParityError(f"reconstruction differs by {difference}, allowed is {allowed}")
     write_onnx(small, folder / RECONSTRUCTOR)
-    return {
-        "logits_float32": exact.logits,
-        "maps_float32": exact.maps,
-        "logits_stored": rounded.logits,
-        "maps_stored": rounded.maps,
-        "reconstruction_float32": differences[0],
-        "reconstruction_stored": differences[1],
-    }
+    return {"reconstruction_float32": differences[0], "reconstruction_stored": differences[1]}
 
 
 def _run_classifier(session: Session, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

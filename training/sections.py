@@ -16,7 +16,7 @@ from models.nets.vit import VitClassifier
 from models.runtime.calibration import calibrate
 from models.runtime.manifest import BandsSpec, ClassifierSpec, Finding, ReconstructorSpec
 from training.calibration import fit, threshold_sets
-from training.graph_files import CLASSIFIER, RECONSTRUCTOR
+from training.graph_files import CLASSIFIER, RECONSTRUCTOR, KeptClassifier
 from training.recipes.types import ExportRecipe
 
 
@@ -41,8 +41,10 @@ def findings(fitted: Fitted) -> dict[str, Any]:
     return {"findings": entries, "thresholds": in_force, "threshold_sets": sets}
 
 
-def classifier_spec(recipe: ExportRecipe, network: Classifier, grid: int) -> ClassifierSpec:
+def classifier_spec(recipe: ExportRecipe, network: Classifier | KeptClassifier, grid: int) -> ClassifierSpec:
     """Of the classifier's graph, whose maps are (grid, grid)."""
+    if isinstance(network, KeptClassifier):
+        return network.spec.model_copy(update={"file": CLASSIFIER})
     match network:
         case VitClassifier():
             layer = f"blocks.{len(network.blocks) - 1}.norm1"

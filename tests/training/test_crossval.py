@@ -13,7 +13,8 @@ from training.crossval import OUT_OF_FOLD, SUMMARY, crossval, member_of, read_ou
 from training.data.manifest import read_manifest
 from training.data.splits import fold_of
 from training.material import Sources, labelled
-from training.recipes.types import CrossvalRecipe, FinetuneRecipe, Optim
+from training.recipes.crossval_types import CrossvalRecipe
+from training.recipes.types import FinetuneRecipe, Optim
 from training.run import DESCRIPTION, NETWORK
 
 RECIPE = CrossvalRecipe(

@@ -7,7 +7,7 @@ from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_source_arguments, sources_of
 from training.commands.running import add_run_arguments, engine_of
 from training.crossval import SUMMARY, crossval
-from training.recipes.types import CrossvalRecipe
+from training.recipes.crossval_types import CrossvalRecipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

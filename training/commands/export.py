@@ -1,16 +1,19 @@
 """`export`: a bundle from two runs."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from models.nets.architecture import Classifier
 from models.nets.checkpoint import load
 from models.nets.mae import MaskedAutoencoder
+from models.runtime.bundle import MANIFEST_NAME, Bundle, load_bundle
 from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_manifest_arguments, labelled
 from training.crossval import OUT_OF_FOLD, OutOfFold, read_out_of_fold
 from training.export import Material, export
-from training.graph_files import Networks
+from training.graph_files import KeptClassifier, Networks
 from training.recipes.types import ExportRecipe
 from training.run import NETWORK, Run
 
@@ -20,7 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_arguments(parser)
     add_manifest_arguments(parser)
     parser.add_argument("--pretrained", type=Path, required=True, help="run folder of pretrain")
-    parser.add_argument("--finetuned", type=Path, required=True, help="run folder of finetune, or folder of crossval")
+    parser.add_argument(
+        "--finetuned",
+        type=Path,
+        required=True,
+        help="run folder of finetune, folder of crossval, or a bundle whose classifier is kept as it is",
+    )
     parser.add_argument(
         "--out-of-fold",
         type=Path,
@@ -33,19 +41,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Write the bundle, or raise."""
     recipe = recipe_of(options, "EXPORT", ExportRecipe)
-    classifier, autoencoder = load(options.finetuned / NETWORK), load(options.pretrained / NETWORK)
-    if not isinstance(classifier, Classifier) or not isinstance(autoencoder, MaskedAutoencoder):
-        raise ValueError("a bundle needs a classifier and a masked autoencoder")  # noqa: TRY004  # a mistake of the caller's, said in one line
+    autoencoder = load(options.pretrained / NETWORK)
+    if not isinstance(autoencoder, MaskedAutoencoder):
+        raise ValueError("--pretrained: a bundle needs a masked autoencoder")  # noqa: TRY004  # a mistake of the caller's, said in one line
+    classifier, finetuning = _classifier(options.finetuned)
     material = Material(
         held_out=labelled(options, "val"),
         out_of_fold=_out_of_fold(options),
         pretraining=Run(options.pretrained).description(),
-        finetuning=Run(options.finetuned).description(),
+        finetuning=finetuning,
         normals=[row for row in labelled(options, "train") if not row.labels and not row.flag],
     )
-    manifest = export(recipe, Networks(classifier.eval(), autoencoder.eval()), material, options.out)
+    manifest = export(recipe, Networks(classifier, autoencoder.eval()), material, options.out)
     print(f"{manifest.name} {manifest.version}: {options.out}")
     return True
+
+
+def _classifier(folder: Path) -> tuple[Classifier | KeptClassifier, Mapping[str, Any]]:
+    """The classifier, and how it was trained."""
+    if (folder / MANIFEST_NAME).is_file():
+        return _kept(load_bundle(folder))
+    network = load(folder / NETWORK)
+    if not isinstance(network, Classifier):
+        raise ValueError("--finetuned: a bundle needs a classifier")  # noqa: TRY004  # a mistake of the caller's, said in one line
+    return network.eval(), Run(folder).description()
+
+
+def _kept(bundle: Bundle) -> tuple[KeptClassifier, Mapping[str, Any]]:
+    manifest = bundle.manifest
+    trained = cast("dict[str, Any]", manifest.provenance["finetuning"])
+    started = cast("dict[str, Any]", manifest.provenance["pretraining"])
+    said = [note for note in (started.get("note"), trained.get("note")) if note]
+    kept = (
+        f"The classifier is that of {manifest.name} {manifest.version}, byte for byte; its encoder came from a masked"
+        f" autoencoder of its own, {started['recipe']['optim']['epochs']} epochs."
+    )
+    spec = manifest.classifier
+    return KeptClassifier(bundle.files[spec.file], spec), {**trained, "note": " ".join([kept, *said])}
 
 
 def _out_of_fold(options: argparse.Namespace) -> OutOfFold | None:

@@ -5,8 +5,9 @@ import importlib
 from typing import TypeVar
 
 from training.overrides import override
+from training.recipes.crossval_types import CrossvalRecipe
 from training.recipes.table import Table
-from training.recipes.types import CrossvalRecipe, ExportRecipe, FromRun, Recipe
+from training.recipes.types import ExportRecipe, FromRun, Recipe
 
 Kind = TypeVar("Kind", bound=Recipe | ExportRecipe | CrossvalRecipe)
 

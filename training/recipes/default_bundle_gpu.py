@@ -17,7 +17,8 @@ million crops where the paper shows 213 million; batches of 256 and 64, for a da
 from dataclasses import replace
 
 from training.recipes.base import FINETUNE_VIT, PRETRAINING
-from training.recipes.types import CrossvalRecipe, ExportRecipe, PretrainRecipe
+from training.recipes.crossval_types import CrossvalRecipe
+from training.recipes.types import ExportRecipe, PretrainRecipe
 
 PRETRAIN = PretrainRecipe(
     name="default_bundle_gpu",
