@@ -164,6 +164,13 @@ def _anomalies(material: Material) -> Any:  # noqa: ANN401  # likewise
     return draw_anomalies(material.bundle, subjects, material.title, material.options.threads)
 
 
+def _saliency(material: Material) -> Any:  # noqa: ANN401  # likewise
+    title = material.title
+    if material.options.boxes is not None:
+        title = title.replace(f"split {material.options.split}", "any split")
+    return draw_saliency(material.model, _for_saliency(material), title)
+
+
 def _curve(draw: Callable[[Scored], Any], material: Material) -> Any:  # noqa: ANN401  # likewise
     if material.scored is None:
         raise RuntimeError("a curve without data")
@@ -175,5 +182,5 @@ _DRAW: dict[str, Callable[[Material], Any]] = {
     "calibration": lambda material: _curve(draw_calibration, material),
     "reconstructions": _reconstructions,
     "anomalies": _anomalies,
-    "saliency": lambda material: draw_saliency(material.model, _for_saliency(material), material.title),
+    "saliency": _saliency,
 }

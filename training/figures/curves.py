@@ -161,5 +161,5 @@ def _probabilities(scored: Scored) -> NDArray[np.float64]:
 
 
 def _auroc(value: float, low: float | None, high: float | None) -> str:
-    ends = "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"
+    ends = "" if low is None or high is None else f"\n({low:.3f} to {high:.3f})"
     return f"AUROC {value:.3f}{ends}"

@@ -42,7 +42,7 @@ def test_every_finding_has_its_panel_and_legend(scored):
 
     for panel, row in ((mass, report.findings[0]), (nodule, report.findings[1])):
         (text,) = (one.get_text() for one in panel.get_legend().get_texts())
-        assert f"AUROC {row.value:.3f} ({row.low:.3f} to {row.high:.3f})\n{row.positives} with" in text
+        assert f"AUROC {row.value:.3f}\n({row.low:.3f} to {row.high:.3f})\n{row.positives} with" in text
     assert (None, ["undefined"]) == (hernia.get_legend(), [one.get_text() for one in hernia.texts])
     assert f"AUROC {report.mean:.3f}" in mean.get_legend().get_texts()[0].get_text()
     assert "2 of 3 defined" in mean.get_legend().get_texts()[0].get_text()
