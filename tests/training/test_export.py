@@ -19,6 +19,7 @@ from models.runtime.session import open_session
 from tests.training.tiny import SIDE_PX, autoencoder, classifier, phantoms, spread, write_manifest_csv
 from training import parity
 from training.calibration import fit
+from training.commands.export import classifier_of
 from training.crossval import OutOfFold
 from training.data.crops import normalise
 from training.data.manifest import read_manifest
@@ -145,6 +146,19 @@ def test_an_ensemble_is_calibrated_on_out_of_fold_scores(tmp_path, material):
     assert manifest.findings[0].calibration == fit(scores.mean_logits, labels)[0]
     assert "400 training images" in manifest.threshold_sets[0].description
     assert "2 networks" in (tmp_path / "README.md").read_text()
+
+
+def test_the_classifier_of_a_bundle_is_kept_byte_for_byte(tmp_path, folder, networks, material):
+    """Beside a new reconstructor; the card says whose it is."""
+    kept, finetuning = classifier_of(folder)
+    painter = Networks(kept, networks.autoencoder)
+    export(replace(RECIPE, version="1"), painter, replace(material, finetuning=finetuning), tmp_path)
+    old, new = load_bundle(folder), load_bundle(tmp_path)
+
+    assert old.files["classifier.onnx"] == new.files["classifier.onnx"]
+    assert old.manifest.classifier == new.manifest.classifier
+    assert "1" == new.manifest.version
+    assert "that of tiny 0, byte for byte" in (tmp_path / "README.md").read_text()
 
 
 class TestReconstructorGraph:

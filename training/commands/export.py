@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> bool:
     autoencoder = load(options.pretrained / NETWORK)
     if not isinstance(autoencoder, MaskedAutoencoder):
         raise ValueError("--pretrained: a bundle needs a masked autoencoder")  # noqa: TRY004  # a mistake of the caller's, said in one line
-    classifier, finetuning = _classifier(options.finetuned)
+    classifier, finetuning = classifier_of(options.finetuned)
     material = Material(
         held_out=labelled(options, "val"),
         out_of_fold=_out_of_fold(options),
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> bool:
     return True
 
 
-def _classifier(folder: Path) -> tuple[Classifier | KeptClassifier, Mapping[str, Any]]:
+def classifier_of(folder: Path) -> tuple[Classifier | KeptClassifier, Mapping[str, Any]]:
     """The classifier, and how it was trained."""
     if (folder / MANIFEST_NAME).is_file():
         return _kept(load_bundle(folder))
