@@ -1,10 +1,8 @@
 """Cross-validation: scores of every training image by networks that have not seen its patient, and their ensemble."""
 
-import csv
 import json
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,41 +19,32 @@ from training.data.dataset import Row
 from training.engine import Engine
 from training.material import Labelled, Sources, labelled, plain
 from training.metrics import AurocReport, auroc_report
+from training.out_of_fold import OUT_OF_FOLD, OutOfFold, write_out_of_fold
 from training.recipes.crossval_types import CrossvalRecipe
 from training.recipes.types import FinetuneRecipe
-from training.run import DESCRIPTION, NETWORK, Run
+from training.run import DESCRIPTION, NETWORK, Run, described
 from training.selection import logits_of
 
-OUT_OF_FOLD, SUMMARY = "out_of_fold.csv", "crossval.json"
+SUMMARY = "crossval.json"
 
 
 @dataclass(frozen=True, slots=True)
-class OutOfFold:
-    """What networks say of images whose patients they have not seen.
+class Execution:
+    """How members are trained.
 
     Attributes:
-        findings: F names.
-        files: N names of image files, without folders.
-        patients: N.
-        labels: (N, F), NaN unknown.
-        logits: (S, N, F), one cross-validation a seed.
+        engine: how steps are executed.
+        fabric: launched.
+        open_run: makes the run of a folder; called where a member is not done.
     """
 
-    findings: tuple[str, ...]
-    files: tuple[str, ...]
-    patients: tuple[str, ...]
-    labels: NDArray[np.float32]
-    logits: NDArray[np.float32]
-
-    @property
-    def mean_logits(self) -> NDArray[np.float32]:
-        """(N, F), averaged over the seeds: an ensemble of as many networks as there are seeds."""
-        mean: NDArray[np.float32] = self.logits.mean(axis=0)
-        return mean
+    engine: Engine
+    fabric: Fabric
+    open_run: Callable[[Path], Run] = Run
 
 
 def crossval(
-    recipe: CrossvalRecipe, sources: Sources, start: Path | None, folder: Path, engine: Engine, fabric: Fabric
+    recipe: CrossvalRecipe, sources: Sources, start: Path | None, folder: Path, execution: Execution
 ) -> OutOfFold | None:
     """Train and score all members; those whose network is in the folder are only scored.
 
@@ -65,8 +54,7 @@ def crossval(
         start: checkpoint that gives the trunks; None for random weights.
         folder: one run a member, then `out_of_fold.csv`, `crossval.json` and, of slim ResNets, the ensemble of all
             members in `network.safetensors`.
-        engine: how steps are executed.
-        fabric: launched.
+        execution: how steps are executed, and how a member's run is opened.
 
     Returns:
         None if a run was told to stop before its end.
@@ -80,19 +68,19 @@ def crossval(
         parts.append([])
         for fold in range(recipe.folds) if recipe.held_folds is None else recipe.held_folds:
             member = member_of(recipe, seed, fold)
-            network = _trained(member, sources, start, folder / member.name, engine, fabric)
+            network = _trained(member, sources, start, folder / member.name, execution)
             if network is None:
                 return None
             networks.append(network)
-            parts[-1].append(_scored(member, network, sources, recipe.score_side_px, fabric))
+            parts[-1].append(_scored(member, network, sources, recipe.score_side_px, execution.fabric))
     outcome = _joined(parts)
-    if fabric.is_global_zero:
+    if execution.fabric.is_global_zero:
         _write(folder, recipe, outcome, len(networks))
         _describe(folder, recipe, labelled(replace(recipe.member, folds=0), sources).rows)
         slim = [network for network in networks if isinstance(network, SlimClassifier)]
         if len(slim) == len(networks):
             save(together([network.cpu() for network in slim]), folder / NETWORK)
-    fabric.barrier()
+    execution.fabric.barrier()
     return outcome
 
 
@@ -112,12 +100,12 @@ class _Part:
 
 
 def _trained(
-    member: FinetuneRecipe, sources: Sources, start: Path | None, folder: Path, engine: Engine, fabric: Fabric
+    member: FinetuneRecipe, sources: Sources, start: Path | None, folder: Path, execution: Execution
 ) -> Classifier | None:
-    run = Run(folder, interval_s=600, is_writer=fabric.is_global_zero, has_board=fabric.is_global_zero)
-    run.stop_on_sigterm()
-    if not (folder / NETWORK).exists() and not carry_out(member, sources, start, run, engine, fabric):
-        return None
+    if not (folder / NETWORK).exists():
+        run = execution.open_run(folder)
+        if not carry_out(member, sources, start, run, execution.engine, execution.fabric):
+            return None
     network = load(folder / NETWORK)
     if not isinstance(network, Classifier):
         raise ValueError(f"{folder / NETWORK}: a {type(network).__name__} classifies nothing")  # noqa: TRY004  # as in `commands`
@@ -145,24 +133,12 @@ def _joined(parts: Sequence[Sequence[_Part]]) -> OutOfFold:
 
 def _describe(folder: Path, recipe: CrossvalRecipe, rows: Sequence[Row]) -> None:
     """`run.json`, as that of one run, with what repeats it."""
-    content = {
-        "recipe": asdict(recipe.member),
-        "num_images": len(rows),
-        "sources": dict(sorted(Counter(row.source or "unnamed" for row in rows).items())),
-        "crossval": json.loads((folder / SUMMARY).read_text()),
-    }
-    (folder / DESCRIPTION).write_text(json.dumps(content, indent=2, default=str) + "\n")
+    content = described(recipe.member, rows) | {"crossval": json.loads((folder / SUMMARY).read_text())}
+    (folder / DESCRIPTION).write_text(json.dumps(content, indent=2) + "\n")
 
 
 def _write(folder: Path, recipe: CrossvalRecipe, outcome: OutOfFold, num_networks: int) -> None:
-    with (folder / OUT_OF_FOLD).open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        logits = [f"logit:{seed}:{name}" for seed in recipe.seeds for name in outcome.findings]
-        writer.writerow(["file", "patient", *(f"label:{name}" for name in outcome.findings), *logits])
-        for index, file in enumerate(outcome.files):
-            known = ["" if np.isnan(value) else int(value) for value in outcome.labels[index]]
-            scores = [f"{value:.6g}" for value in outcome.logits[:, index].ravel()]
-            writer.writerow([file, outcome.patients[index], *known, *scores])
+    write_out_of_fold(outcome, recipe.seeds, folder / OUT_OF_FOLD)
     reports = [_report(outcome, logits) for logits in outcome.logits]
     summary: dict[str, Any] = {
         "images": len(outcome.files),
@@ -178,27 +154,3 @@ def _write(folder: Path, recipe: CrossvalRecipe, outcome: OutOfFold, num_network
 
 def _report(outcome: OutOfFold, logits: NDArray[np.float32]) -> AurocReport:
     return auroc_report(outcome.findings, outcome.labels, logits, outcome.patients)
-
-
-def read_out_of_fold(path: Path) -> OutOfFold:
-    """Read `out_of_fold.csv`.
-
-    Raises:
-        ValueError: the file is another one.
-    """
-    with path.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    if not rows or "file" not in rows[0]:
-        raise ValueError(f"{path}: no out-of-fold scores")
-    findings = tuple(name.removeprefix("label:") for name in rows[0] if name.startswith("label:"))
-    columns = [name for name in rows[0] if name.startswith("logit:")]
-    seeds = len(columns) // len(findings)
-    labels = [[float(row[f"label:{name}"] or "nan") for name in findings] for row in rows]
-    logits = np.array([[float(row[name]) for name in columns] for row in rows], np.float32)
-    return OutOfFold(
-        findings,
-        tuple(row["file"] for row in rows),
-        tuple(row["patient"] for row in rows),
-        np.array(labels, np.float32),
-        logits.reshape(len(rows), seeds, len(findings)).transpose(1, 0, 2),
-    )

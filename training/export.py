@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.imaging.decode import decode
-from models.imaging.preprocess import InputContract, ModelInput, prepare
+from models.imaging.preprocess import InputContract, ModelInput
 from models.labels import CHESTXRAY14
 from models.runtime.anomaly_reference import dump_reference
 from models.runtime.bundle import write_manifest
@@ -23,11 +22,12 @@ from models.runtime.manifest import (
 from models.runtime.session import Session, open_session
 from training import parity
 from training.calibration import calibration_error_by_chance, expected_calibration_error
-from training.crossval import OutOfFold
 from training.data.dataset import Row, label_matrix
+from training.data.packed import read_input
 from training.graph_files import CLASSIFIER, RECONSTRUCTOR, Networks, write_graphs
 from training.metrics import auroc_report
 from training.model_card import CardFacts, model_card
+from training.out_of_fold import OutOfFold
 from training.recipes.types import ExportRecipe
 from training.reference import fit_reference
 from training.sections import Fitted, classifier_spec, findings, reconstructor_spec
@@ -80,7 +80,7 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bundle.json").unlink(missing_ok=True)
     contract = InputContract(networks.autoencoder.config.image_size_px)
-    inputs = [prepare(decode(row.file.read_bytes()), contract) for row in material.held_out]
+    inputs = [read_input(row.file, contract) for row in material.held_out]
     images = np.stack([item.image for item in inputs])[:, None]
     labels = label_matrix(material.held_out)
     deviations = write_graphs(networks, images[:8], recipe.masks, folder)
@@ -110,7 +110,7 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
         by_chance=calibration_error_by_chance(probabilities, labels),
     )
     scored = [item for item, row in zip(inputs, material.held_out, strict=True) if not row.labels]
-    normals = [prepare(decode(row.file.read_bytes()), contract) for row in material.normals]
+    normals = [read_input(row.file, contract) for row in material.normals]
     painting = open_session((folder / RECONSTRUCTOR).read_bytes())
     manifest = _with_reference(manifest, painter, painting, (normals, scored), folder)
     provenance = {

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from models.nets.architecture import Classifier
 from models.nets.vit import VitClassifier
-from training.average import WeightAverage
+from training.average import rising_average
 from training.data.augment import RandAugment
 from training.data.crops import statistics_table
 from training.data.packed import PackedImages
@@ -80,12 +80,12 @@ def finetune(
     if recipe.eval_every and data.held is not None:
         epochs = range(recipe.eval_every, recipe.optim.epochs + 1, recipe.eval_every)
         selection = Selection(network, data.held, epochs, run.folder / BEST, fabric)
-    average = None if recipe.average is None else WeightAverage(network.to(fabric.device), recipe.average)
+    average = None if recipe.average is None else rising_average(network.to(fabric.device), recipe.average)
     trainee = Trainee(network.train(), objective, optimizer, Steps(plan, draw, load), selection, average)
     if not train(trainee, recipe, run, engine, fabric):
         return None
     if average is not None:
-        average.apply()
+        network.load_state_dict(average.module.state_dict())
     if selection is not None:
         selection.restore_best()
     return network.eval()

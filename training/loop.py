@@ -9,9 +9,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from training.average import WeightAverage
 from training.data.draws import number_of
 from training.data.steps import Batch, Steps
 from training.engine import Engine
@@ -55,7 +55,7 @@ class Trainee:
     optimizer: Optimizer
     steps: Steps
     watcher: Watcher | None = None
-    average: WeightAverage | None = None
+    average: AveragedModel | None = None
 
 
 def train(trainee: Trainee, recipe: Recipe, run: Run, engine: Engine, fabric: Fabric) -> bool:
@@ -98,7 +98,7 @@ def train(trainee: Trainee, recipe: Recipe, run: Run, engine: Engine, fabric: Fa
         torch.manual_seed(number_of(recipe.seed, done, _DROP_PATH_STREAM + fabric.global_rank))
         log.add(done, rate, _step(fabric, objective, optimizer, batch, engine.micro_batch))
         if trainee.average is not None:
-            trainee.average.update(done)
+            trainee.average.update_parameters(trainee.network)
         done += 1
         bar.update()
         is_epoch_over = done % plan.steps_per_epoch == 0

@@ -98,9 +98,7 @@ class Run:
         Raises:
             ValueError: there is a checkpoint, and it was made by another recipe or on other images.
         """
-        sources = dict(sorted(Counter(row.source or "unnamed" for row in rows).items()))
-        content = {"recipe": asdict(recipe), "num_images": len(rows), "sources": sources}
-        description = json.loads(json.dumps(content, default=str))
+        description = described(recipe, rows)
         if (self.folder / CHECKPOINT).exists() and (changed := _differences(self.description(), description)):
             raise ValueError(f"{self.folder} cannot go on, it was begun otherwise: {'; '.join(changed)}")
         self._files = [str(row.file) for row in rows]
@@ -144,6 +142,14 @@ class Run:
         """Write out what TensorBoard still holds back."""
         if self._board is not None:
             self._board.close()
+
+
+def described(recipe: Recipe, rows: Sequence[Row]) -> dict[str, Any]:
+    """What `run.json` says of a recipe, overrides included, and of what it is run on."""
+    sources = dict(sorted(Counter(row.source or "unnamed" for row in rows).items()))
+    content = {"recipe": asdict(recipe), "num_images": len(rows), "sources": sources}
+    description: dict[str, Any] = json.loads(json.dumps(content, default=str))
+    return description
 
 
 def _step_of(line: str) -> int:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import ResNet
 from torchvision.models.resnet import Bottleneck
@@ -57,10 +57,8 @@ class ResNetClassifier(ResNet):  # type: ignore[misc]  # torchvision is untyped
         """
         if self.training:
             raise ValueError("maps need batch norm's running statistics: call eval() first")
-        features = self._last_stage(images)
-        channel_weights = self.fc.weight / math.prod(features.shape[2:])
-        maps = functional.relu(torch.einsum("fd,bdhw->bfhw", channel_weights, features))
-        return self.fc(features.mean(dim=(2, 3))), maps
+        logits, maps = class_activation(self.fc, self._last_stage(images))
+        return logits, functional.relu(maps)
 
     def _last_stage(self, images: Tensor) -> Tensor:
         """Everything before the pooling: (B, D, G, G)."""
@@ -68,3 +66,9 @@ class ResNetClassifier(ResNet):  # type: ignore[misc]  # torchvision is untyped
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             features = stage(features)
         return features
+
+
+def class_activation(head: nn.Linear, features: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (B, F) of a linear head over the mean of a feature map (B, D, G, G), and maps (B, F, G, G) before ReLU."""
+    channel_weights = head.weight / math.prod(features.shape[2:])
+    return head(features.mean(dim=(2, 3))), torch.einsum("fd,bdhw->bfhw", channel_weights, features)

@@ -1,6 +1,5 @@
 """A narrow ResNet of basic blocks: what two CPU cores can train on a thousand radiographs, and its ensembles."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -9,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.resnet import BasicBlock
+
+from models.nets.resnet import class_activation
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,8 @@ class SlimClassifier(nn.Module):
         if self.training:
             raise ValueError("maps need batch norm's running statistics: call eval() first")
         images = self._resized(images)
-        logits, maps = zip(
-            *[_logits_and_map(cast("SlimResNet", member), images) for member in self.members], strict=True
-        )
+        members = [cast("SlimResNet", member) for member in self.members]
+        logits, maps = zip(*[class_activation(one.fc, one.last_stage(images)) for one in members], strict=True)
         return torch.stack(logits).mean(dim=0), functional.relu(torch.stack(maps).mean(dim=0))
 
     def _resized(self, images: Tensor) -> Tensor:
@@ -141,13 +141,6 @@ def together(classifiers: Sequence[SlimClassifier]) -> SlimClassifier:
     for own, given in zip(ensemble.members, members, strict=True):
         own.load_state_dict(given.state_dict())
     return ensemble.eval()
-
-
-def _logits_and_map(member: SlimResNet, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (B, F) and the map before ReLU (B, F, G, G)."""
-    features = member.last_stage(images)
-    channel_weights = member.fc.weight / math.prod(features.shape[2:])
-    return member.fc(features.mean(dim=(2, 3))), torch.einsum("fd,bdhw->bfhw", channel_weights, features)
 
 
 def _stage(inputs: int, width: int, blocks: int, *, stride: int) -> nn.Sequential:

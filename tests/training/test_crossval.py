@@ -9,14 +9,16 @@ import pytest
 from models.nets.checkpoint import load
 from tests.training.execution import ENGINE, alone
 from tests.training.tiny import write_manifest_csv
-from training.crossval import OUT_OF_FOLD, SUMMARY, crossval, member_of, read_out_of_fold
+from training.crossval import SUMMARY, Execution, crossval, member_of
 from training.data.manifest import read_manifest
 from training.data.splits import fold_of
 from training.material import Sources, labelled
+from training.out_of_fold import OUT_OF_FOLD, read_out_of_fold
 from training.recipes.crossval_types import CrossvalRecipe
 from training.recipes.types import FinetuneRecipe, Optim
 from training.run import DESCRIPTION, NETWORK
 
+EXECUTION = Execution(ENGINE, alone())
 RECIPE = CrossvalRecipe(
     name="tiny",
     member=FinetuneRecipe(
@@ -40,7 +42,7 @@ def _place(tmp_path_factory):
     """Sources of 16 training phantoms, and a folder in which the recipe was carried out."""
     root = tmp_path_factory.mktemp("crossval")
     sources = Sources({"manifest": write_manifest_csv(root, 32)}, root / "cache")
-    outcome = crossval(RECIPE, sources, None, root / "out", ENGINE, alone())
+    outcome = crossval(RECIPE, sources, None, root / "out", EXECUTION)
     return sources, root / "out", outcome
 
 
@@ -107,7 +109,7 @@ def test_members_that_are_done_are_not_trained_again(place):
     """Their networks stay what they are; the scores are the same."""
     sources, folder, outcome = place
     times = [path.stat().st_mtime_ns for path in sorted(folder.glob("*/network.safetensors"))]
-    again = crossval(RECIPE, sources, None, folder, ENGINE, alone())
+    again = crossval(RECIPE, sources, None, folder, EXECUTION)
 
     assert 4 == len(times)
     assert times == [path.stat().st_mtime_ns for path in sorted(folder.glob("*/network.safetensors"))]
@@ -117,7 +119,7 @@ def test_members_that_are_done_are_not_trained_again(place):
 def test_some_folds_may_never_be_held_out(place):
     """Then their images have no scores, and the ensemble is of the members that there are."""
     sources, folder, _ = place
-    fewer = crossval(replace(RECIPE, held_folds=(1,)), sources, None, folder, ENGINE, alone())
+    fewer = crossval(replace(RECIPE, held_folds=(1,)), sources, None, folder, EXECUTION)
 
     assert {1} == {fold_of(patient, 2) for patient in fewer.patients}
     assert 2 == load(folder / NETWORK).config.num_members

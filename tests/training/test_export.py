@@ -20,13 +20,13 @@ from tests.training.tiny import SIDE_PX, autoencoder, classifier, phantoms, spre
 from training import parity
 from training.calibration import fit
 from training.commands.export import classifier_of
-from training.crossval import OutOfFold
 from training.data.crops import normalise
 from training.data.manifest import read_manifest
 from training.export import Material, export
 from training.graph_files import Networks
 from training.graphs import ClassifierGraph, ReconstructorGraph
 from training.onnx_file import to_onnx
+from training.out_of_fold import OutOfFold
 from training.recipes.types import ExportRecipe
 
 RECIPE = ExportRecipe(name="tiny", version="0", masks=(2, 4))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_gradient_magnitude
 
 from models.imaging.preprocess import ModelInput
+from models.nets.masking import keep_count
 from models.runtime.anomaly import AnomalyDetector
 from models.runtime.anomaly_map import Painting, measure
 from models.runtime.anomaly_smooth import smooth
@@ -67,7 +68,7 @@ def product_method(detector: AnomalyDetector) -> Draw:
 def one_mask_methods(session: Session, spec: ReconstructorSpec, mask_ratio: float, seeds: int) -> Mapping[str, Draw]:
     """As in arXiv:2210.12843, figure 3: one random mask, the difference where it hides, 0 where it shows."""
     num_patches = spec.grid**2
-    visible = int(num_patches * (1 - mask_ratio))
+    visible = keep_count(num_patches, mask_ratio)
 
     def with_seed(seed: int) -> Draw:
         order = np.random.Generator(np.random.PCG64(seed)).permutation(num_patches)

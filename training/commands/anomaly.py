@@ -5,8 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.imaging.decode import decode
-from models.imaging.preprocess import ModelInput, prepare
+from models.imaging.preprocess import ModelInput
 from models.runtime.anomaly import AnomalyDetector
 from models.runtime.bundle import Bundle, load_bundle
 from models.runtime.manifest import ReconstructorSpec
@@ -25,9 +24,11 @@ from training.anomaly.methods import (
 from training.anomaly.report import GroupReport, group_report
 from training.anomaly.report_text import group_json, group_lines
 from training.anomaly.scoring import Group, score_methods
+from training.commands.numbers import add_bootstrap_arguments, count, positive
 from training.data.boxes import read_boxes
 from training.data.dataset import SPLITS, DataError, Dataset, Row
 from training.data.manifest import read_folder
+from training.data.packed import read_input
 from training.evaluation.boxed import cases_of, published_names
 from training.evaluation.report_json import Json
 
@@ -42,14 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="manifest CSV; image paths are relative to it")
     parser.add_argument("--split", choices=SPLITS, default="val", help="whose normals get implants; unsplit: all")
     parser.add_argument("--boxes", type=Path, help="BBox_List_2017.csv of ChestX-ray14: real findings besides")
-    parser.add_argument("--limit", type=_count, default=80, metavar="N", help="normals a group; 0 takes all")
-    parser.add_argument("--normals", type=_count, default=150, metavar="N", help="of train, for controls' references")
+    parser.add_argument("--limit", type=count, default=80, metavar="N", help="normals a group; 0 takes all")
+    parser.add_argument("--normals", type=count, default=150, metavar="N", help="of train, for controls' references")
     parser.add_argument("--mask-ratio", type=float, default=0.9, metavar="R", help="of the single mask")
-    parser.add_argument("--mask-seeds", type=int, default=10, metavar="N", help="of the single mask; their mean counts")
-    parser.add_argument("--shuffles", type=int, default=3, metavar="N", help="of the weights; their mean counts")
+    parser.add_argument("--mask-seeds", type=positive, default=10, metavar="N", help="of one mask; their mean counts")
+    parser.add_argument("--shuffles", type=positive, default=3, metavar="N", help="of the weights; their mean counts")
     parser.add_argument("--implant-seed", type=int, default=BENCHMARK_SEED, help="other than the benchmark's, to tune")
-    parser.add_argument("--resamples", type=int, default=1000, metavar="N", help="bootstrap draws of patients")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    add_bootstrap_arguments(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there, unrounded")
     parser.add_argument("--out", type=Path, metavar="DIR", help="draw sheets of examples there: real pictures")
 
@@ -105,7 +105,7 @@ def _methods(
 
 def _prepared(rows: Sequence[Row], bundle: Bundle) -> list[ModelInput]:
     contract = bundle.manifest.input.contract
-    return [prepare(decode(row.file.read_bytes()), contract) for row in rows]
+    return [read_input(row.file, contract) for row in rows]
 
 
 def _boxed(dataset: Dataset, bundle: Bundle, options: argparse.Namespace) -> list[Case]:
@@ -153,10 +153,3 @@ def _draw(
         draw_maps(shown, detector, name).savefig(options.out / f"maps-{place}.png", dpi=_DPI)
         painted = draw_reconstructions(clean, session, spec.grid, name)
         painted.savefig(options.out / f"reconstructions-{place}.png", dpi=_DPI)
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return value

@@ -7,20 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import ThorascopeError
-from models.imaging.decode import decode
-from models.imaging.preprocess import ModelInput, prepare
 from models.runtime.bundle import Bundle, load_bundle
-from training.commands.served import (
-    add_bootstrap_arguments,
-    add_bundle_arguments,
-    add_data_arguments,
-    bundle_folder,
-    findings_of,
-    positive,
-    rows_of,
-)
+from training.commands.numbers import add_bootstrap_arguments, positive
+from training.commands.served import add_bundle_arguments, add_data_arguments, bundle_folder, findings_of, rows_of
 from training.data.dataset import DataError, Row, label_matrix, without_patients_of
+from training.data.packed import read_input
 from training.quantisation.agreement import Pictures
 from training.quantisation.bundle import Judge, candidates, ranked, timing, write_bundle
 from training.quantisation.report import Verdict, trial_lines, verdict_json, verdict_lines
@@ -47,13 +38,14 @@ def run(options: argparse.Namespace) -> bool:
     """Print what was measured; write the bundle and return True, or write none and return False."""
     if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
         raise ValueError(f"{options.out} is there and not empty: name another folder")
-    bundle = load_bundle(bundle_folder(options))
+    bundle = load_bundle(bundle_folder(options.bundle))
     name = f"{bundle.manifest.name} {bundle.manifest.version}"
     ranges, trial, held_out = _rows(bundle, options)
     print(f"{name} (sha256 {bundle.sha256[:12]}) on {options.data.name}", end="\n\n")
 
     schemes = [one for one in SCHEMES if options.scheme in (None, one.name)]
-    made = candidates(bundle, schemes, np.stack([_input(bundle, row).image for row in ranges]))
+    contract = bundle.manifest.input.contract
+    made = candidates(bundle, schemes, np.stack([read_input(row.file, contract).image for row in ranges]))
     judge = Judge(bundle, _pictures(bundle, trial), options.threads)
     tried = [(candidate, judge(candidate, num_resamples=1)) for candidate in made]
     print(f"Ranges from {len(ranges)} images of split train; tried on {len(trial)} others of it:", end="\n\n")
@@ -101,12 +93,5 @@ def _size(bundle: Bundle) -> int:
 
 def _pictures(bundle: Bundle, rows: Sequence[Row]) -> Pictures:
     findings = [finding.name for finding in bundle.manifest.findings]
-    inputs = [_input(bundle, row) for row in rows]
+    inputs = [read_input(row.file, bundle.manifest.input.contract) for row in rows]
     return Pictures(inputs, label_matrix(rows, findings), [row.patient for row in rows])
-
-
-def _input(bundle: Bundle, row: Row) -> ModelInput:
-    try:
-        return prepare(decode(row.file.read_bytes()), bundle.manifest.input.contract)
-    except (ThorascopeError, OSError) as error:
-        raise DataError(f"{row.file}: {error}") from error

@@ -1,21 +1,16 @@
 """`crossval`: classifiers by patient-grouped cross-validation, their out-of-fold scores, and their ensemble."""
 
 import argparse
-from pathlib import Path
+from functools import partial
 
-from training.commands.recipe import add_recipe_arguments, recipe_of
-from training.commands.rows import add_source_arguments, sources_of
-from training.commands.running import add_run_arguments, engine_of
-from training.crossval import SUMMARY, crossval
+from training.commands.finetune import add_arguments
+from training.commands.recipe import recipe_of
+from training.commands.rows import sources_of
+from training.commands.running import engine_of, open_run
+from training.crossval import SUMMARY, Execution, crossval
 from training.recipes.crossval_types import CrossvalRecipe
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Recipe, data, folder, and where to start from."""
-    add_recipe_arguments(parser)
-    add_source_arguments(parser)
-    add_run_arguments(parser)
-    parser.add_argument("--init", type=Path, help="checkpoint that gives the trunks; without it, random weights")
+__all__ = ["add_arguments", "run"]  # what is asked for is what `finetune` asks for
 
 
 def run(options: argparse.Namespace) -> bool:
@@ -24,7 +19,9 @@ def run(options: argparse.Namespace) -> bool:
     if options.resume is None and (options.out / SUMMARY).exists():
         raise ValueError(f"{options.out} is done: add --resume auto to score it again, or name another folder")
     engine = engine_of(options)
-    outcome = crossval(recipe, sources_of(options), options.init, options.out, engine, engine.launch())
+    fabric = engine.launch()
+    execution = Execution(engine, fabric, partial(open_run, options=options, fabric=fabric))
+    outcome = crossval(recipe, sources_of(options), options.init, options.out, execution)
     if outcome is None:
         return False
     print((options.out / SUMMARY).read_text(), end="")

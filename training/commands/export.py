@@ -11,9 +11,9 @@ from models.nets.mae import MaskedAutoencoder
 from models.runtime.bundle import MANIFEST_NAME, Bundle, load_bundle
 from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_manifest_arguments, labelled
-from training.crossval import OUT_OF_FOLD, OutOfFold, read_out_of_fold
 from training.export import Material, export
 from training.graph_files import KeptClassifier, Networks
+from training.out_of_fold import OUT_OF_FOLD, OutOfFold, read_out_of_fold
 from training.recipes.types import ExportRecipe
 from training.run import NETWORK, Run
 

@@ -9,15 +9,8 @@ from typing import Any
 import numpy as np
 
 from models.runtime.bundle import Bundle, load_bundle
-from training.commands.served import (
-    add_bootstrap_arguments,
-    add_bundle_arguments,
-    add_data_arguments,
-    bundle_folder,
-    findings_of,
-    positive,
-    rows_of,
-)
+from training.commands.numbers import add_bootstrap_arguments, positive
+from training.commands.served import add_bundle_arguments, add_data_arguments, bundle_folder, findings_of, rows_of
 from training.data import manifest
 from training.data.boxes import read_boxes
 from training.data.dataset import SPLITS, DataError, Dataset, Row, label_matrix
@@ -79,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Draw what can be drawn and say what cannot; without data the pictures show phantoms, and there are no curves."""
     wanted = options.only or [*CURVES, *PICTURES]
-    folder = bundle_folder(options)
+    folder = bundle_folder(options.bundle)
     bundle, model = load_bundle(folder), BundleModel(folder, threads=options.threads)
     dataset = None if options.data is None else findings_of(options)
     rows = [] if dataset is None else rows_of(dataset, options.split, _known(model, dataset), None)

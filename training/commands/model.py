@@ -8,8 +8,9 @@ from typing import get_args
 import torch
 
 from models.imaging.preprocess import Geometry
-from models.runtime.bundle import MANIFEST_NAME
-from training.data.catalogue import NAMES, open_dataset
+from training.commands.numbers import add_bootstrap_arguments
+from training.commands.served import add_data_arguments, bundle_folder
+from training.data.catalogue import open_dataset
 from training.data.dataset import Dataset
 from training.evaluation.bundle_model import BundleModel
 from training.evaluation.network_model import NetworkModel, Stated, open_checkpoint
@@ -20,11 +21,9 @@ from training.recipes.types import Normalisation
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """What every command that measures a model asks for."""
     parser.add_argument("model", type=Path, metavar="BUNDLE_OR_CHECKPOINT", help="folder of a bundle, or a checkpoint")
-    parser.add_argument("--data", type=Path, required=True, help="manifest CSV, or the root of --dataset")
-    parser.add_argument("--dataset", choices=NAMES, default="manifest", help="how --data is read")
+    add_data_arguments(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there, unrounded")
-    parser.add_argument("--resamples", type=_positive, default=1000, metavar="N", help="bootstrap draws of patients")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    add_bootstrap_arguments(parser)
     group = parser.add_argument_group("checkpoints", "a bundle says these itself; so does a run.json beside the file")
     group.add_argument("--geometry", type=Geometry, choices=[*Geometry], help="how a picture is laid on the square")
     group.add_argument("--normalisation", choices=get_args(Normalisation), help="mean and deviation")
@@ -63,17 +62,8 @@ def open_model(path: Path, options: argparse.Namespace, dataset: Dataset) -> Sub
     """
     model: BundleModel | NetworkModel
     if path.is_dir():
-        if not (path / MANIFEST_NAME).is_file():
-            raise ValueError(f"{path} holds no {MANIFEST_NAME}: not the folder of a bundle")
-        model = BundleModel(path)
+        model = BundleModel(bundle_folder(path))
     else:
         stated = Stated(options.geometry, options.normalisation, options.heads)
         model = open_checkpoint(path, dataset, stated, options.device)
     return Subject(model, f"{model.name} (sha256 {(model.sha256 or 'unknown')[:12]})")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
-    return value

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.runtime.bundle import MANIFEST_NAME
+from training.commands.numbers import count, positive
 from training.data.catalogue import NAMES, open_dataset
 from training.data.dataset import SPLITS, DataError, Dataset, Row
 
@@ -28,19 +29,12 @@ def add_row_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=positive, metavar="N", help="so many images, evenly spread over the rows")
 
 
-def add_bootstrap_arguments(parser: argparse.ArgumentParser) -> None:
-    """How intervals are drawn."""
-    parser.add_argument("--resamples", type=positive, default=1000, metavar="N", help="bootstrap draws of patients")
-    parser.add_argument("--seed", type=count, default=0, help="of the bootstrap")
-
-
-def bundle_folder(options: argparse.Namespace) -> Path:
-    """The bundle's folder.
+def bundle_folder(folder: Path) -> Path:
+    """The folder, where it is that of a bundle.
 
     Raises:
         ValueError: it holds no manifest.
     """
-    folder: Path = options.bundle
     if not (folder / MANIFEST_NAME).is_file():
         raise ValueError(f"{folder} holds no {MANIFEST_NAME}: not the folder of a bundle")
     return folder
@@ -79,19 +73,3 @@ def rows_of(
     if limit is None or limit >= len(kept):
         return kept
     return [kept[place * len(kept) // limit] for place in range(limit)]
-
-
-def positive(text: str) -> int:
-    """A whole number above 0."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
-    return value
-
-
-def count(text: str) -> int:
-    """A whole number that is not negative."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return value

@@ -5,8 +5,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.commands.numbers import add_bootstrap_arguments
 from training.commands.served import (
-    add_bootstrap_arguments,
     add_bundle_arguments,
     add_data_arguments,
     add_row_arguments,
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> bool:
     """Print the report; False where the same pixels in another encoding got another answer."""
     if any(len(group) < 2 for group in options.twins):
         raise ValueError("--twins takes two files or more: the first is what the others are compared with")
-    model = BundleModel(bundle_folder(options), threads=options.threads)
+    model = BundleModel(bundle_folder(options.bundle), threads=options.threads)
     rows = rows_of(findings_of(options), options.split, model.findings if options.complete else (), options.limit)
     patients = [row.patient for row in rows]
     resampling = Resampling.by_patient(patients, options.resamples, options.seed)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from models.errors import ThorascopeError
 from models.imaging.decode import decode
-from models.imaging.preprocess import InputContract, prepare
+from models.imaging.preprocess import InputContract, ModelInput, prepare
 from training.data.dataset import DataError
 
 _NAMED = 5  # files that an error names before it only counts
@@ -89,7 +89,7 @@ def pack(files: Sequence[Path], contract: InputContract, cache: Path) -> NDArray
         shape = (len(files), contract.side, contract.side)
         array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
         with ThreadPoolExecutor() as pool:  # Pillow releases the lock while it decodes and resizes
-            images = pool.map(lambda file: _square(file, contract), files)
+            images = pool.map(lambda file: read_input(file, contract).image, files)
             for index, image in enumerate(tqdm(images, total=len(files), desc="packing", unit="img")):
                 array[index] = image
         array.flush()
@@ -111,8 +111,13 @@ def _sizes(files: Sequence[Path]) -> list[int]:
     return sizes
 
 
-def _square(file: Path, contract: InputContract) -> NDArray[np.uint8]:
+def read_input(file: Path, contract: InputContract) -> ModelInput:
+    """A picture as a model sees it, by the code that serves.
+
+    Raises:
+        DataError: it is missing, or does not decode; the message names it.
+    """
     try:
-        return prepare(decode(file.read_bytes()), contract).image
+        return prepare(decode(file.read_bytes()), contract)
     except (ThorascopeError, OSError) as error:
         raise DataError(f"{file}: {error}") from error

@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.errors import ThorascopeError
-from models.imaging.decode import decode
 from models.imaging.geometry import Box
-from models.imaging.preprocess import InputContract, ModelInput, prepare
+from models.imaging.preprocess import InputContract, ModelInput
 from training.data.boxes import LabelledBox
 from training.data.dataset import DataError, Row
+from training.data.packed import read_input
 
 _SQUARENESS = 0.01  # published pictures are square; one that is not has been cut or squashed, and shares do not fit it
 
@@ -61,10 +60,7 @@ def square_input(file: Path, contract: InputContract) -> ModelInput:
     Raises:
         DataError: it does not decode, or is not square as the published ones are.
     """
-    try:
-        prepared = prepare(decode(file.read_bytes()), contract)
-    except (ThorascopeError, OSError) as error:
-        raise DataError(f"{file}: {error}") from error
+    prepared = read_input(file, contract)
     height, width = prepared.letterbox.height, prepared.letterbox.width
     if abs(height - width) > _SQUARENESS * max(height, width):
         raise DataError(f"{file}: {height} x {width} pixels, while the picture that the boxes were drawn on is square")

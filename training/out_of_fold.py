@@ -1,0 +1,72 @@
+"""Out-of-fold scores: what networks say of images whose patients they have not seen, and the file that keeps it."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+OUT_OF_FOLD = "out_of_fold.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """What networks say of images whose patients they have not seen.
+
+    Attributes:
+        findings: F names.
+        files: N names of image files, without folders.
+        patients: N.
+        labels: (N, F), NaN unknown.
+        logits: (S, N, F), one cross-validation a seed.
+    """
+
+    findings: tuple[str, ...]
+    files: tuple[str, ...]
+    patients: tuple[str, ...]
+    labels: NDArray[np.float32]
+    logits: NDArray[np.float32]
+
+    @property
+    def mean_logits(self) -> NDArray[np.float32]:
+        """(N, F), averaged over the seeds: an ensemble of as many networks as there are seeds."""
+        mean: NDArray[np.float32] = self.logits.mean(axis=0)
+        return mean
+
+
+def write_out_of_fold(outcome: OutOfFold, seeds: Sequence[int], path: Path) -> None:
+    """One row an image: file, patient, a label a finding, and for each seed a logit a finding to six digits."""
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        logits = [f"logit:{seed}:{name}" for seed in seeds for name in outcome.findings]
+        writer.writerow(["file", "patient", *(f"label:{name}" for name in outcome.findings), *logits])
+        for index, file in enumerate(outcome.files):
+            known = ["" if np.isnan(value) else int(value) for value in outcome.labels[index]]
+            scores = [f"{value:.6g}" for value in outcome.logits[:, index].ravel()]
+            writer.writerow([file, outcome.patients[index], *known, *scores])
+
+
+def read_out_of_fold(path: Path) -> OutOfFold:
+    """Read `out_of_fold.csv`.
+
+    Raises:
+        ValueError: the file is another one.
+    """
+    with path.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    if not rows or "file" not in rows[0]:
+        raise ValueError(f"{path}: no out-of-fold scores")
+    findings = tuple(name.removeprefix("label:") for name in rows[0] if name.startswith("label:"))
+    columns = [name for name in rows[0] if name.startswith("logit:")]
+    seeds = len(columns) // len(findings)
+    labels = [[float(row[f"label:{name}"] or "nan") for name in findings] for row in rows]
+    logits = np.array([[float(row[name]) for name in columns] for row in rows], np.float32)
+    return OutOfFold(
+        findings,
+        tuple(row["file"] for row in rows),
+        tuple(row["patient"] for row in rows),
+        np.array(labels, np.float32),
+        logits.reshape(len(rows), seeds, len(findings)).transpose(1, 0, 2),
+    )
