@@ -59,7 +59,7 @@ class Material:
     def fitted_on(self, labels: NDArray[np.float32], logits: NDArray[np.float32]) -> Fitted:
         """Out-of-fold scores where there are some, else these of the held-out rows."""
         if self.out_of_fold is None:
-            return Fitted(logits, labels, f"{len(labels)} held-out images")
+            return Fitted(logits, labels, f"the {len(labels)} held-out images")
         scores = self.out_of_fold
         words = f"out-of-fold scores of {len(scores.files)} training images"
         return Fitted(scores.mean_logits, scores.labels, words)
