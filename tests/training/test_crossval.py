@@ -18,7 +18,6 @@ from training.recipes.crossval_types import CrossvalRecipe
 from training.recipes.types import FinetuneRecipe, Optim
 from training.run import DESCRIPTION, NETWORK
 
-EXECUTION = Execution(ENGINE, alone())
 RECIPE = CrossvalRecipe(
     name="tiny",
     member=FinetuneRecipe(
@@ -37,12 +36,17 @@ RECIPE = CrossvalRecipe(
 )
 
 
+def execution() -> Execution:
+    """Not at import: launching makes the process flush subnormal numbers, which tests that run before need."""
+    return Execution(ENGINE, alone())
+
+
 @pytest.fixture(name="place", scope="module")
 def _place(tmp_path_factory):
     """Sources of 16 training phantoms, and a folder in which the recipe was carried out."""
     root = tmp_path_factory.mktemp("crossval")
     sources = Sources({"manifest": write_manifest_csv(root, 32)}, root / "cache")
-    outcome = crossval(RECIPE, sources, None, root / "out", EXECUTION)
+    outcome = crossval(RECIPE, sources, None, root / "out", execution())
     return sources, root / "out", outcome
 
 
@@ -109,7 +113,7 @@ def test_members_that_are_done_are_not_trained_again(place):
     """Their networks stay what they are; the scores are the same."""
     sources, folder, outcome = place
     times = [path.stat().st_mtime_ns for path in sorted(folder.glob("*/network.safetensors"))]
-    again = crossval(RECIPE, sources, None, folder, EXECUTION)
+    again = crossval(RECIPE, sources, None, folder, execution())
 
     assert 4 == len(times)
     assert times == [path.stat().st_mtime_ns for path in sorted(folder.glob("*/network.safetensors"))]
@@ -119,7 +123,7 @@ def test_members_that_are_done_are_not_trained_again(place):
 def test_some_folds_may_never_be_held_out(place):
     """Then their images have no scores, and the ensemble is of the members that there are."""
     sources, folder, _ = place
-    fewer = crossval(replace(RECIPE, held_folds=(1,)), sources, None, folder, EXECUTION)
+    fewer = crossval(replace(RECIPE, held_folds=(1,)), sources, None, folder, execution())
 
     assert {1} == {fold_of(patient, 2) for patient in fewer.patients}
     assert 2 == load(folder / NETWORK).config.num_members
