@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import torch
 from lightning_fabric import Fabric
 
 from models.nets.architecture import Network
 from models.nets.checkpoint import initialise_encoder, save
+from models.nets.slim_resnet import SlimClassifier
 from models.nets.vit import VitClassifier
 from training.engine import Engine
 from training.finetune import finetune
@@ -75,6 +77,8 @@ def _labelled(
     network = build_classifier(recipe, len(material.findings))
     if start is not None:
         initialise_encoder(network, start)
+    if isinstance(network, SlimClassifier):
+        network.start_from(torch.from_numpy(material.prevalence()))
     run.describe(recipe, material.rows)
     if isinstance(recipe, FinetuneRecipe):
         trained = finetune(recipe, network, material.data, run, engine, fabric)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.nets.architecture import Classifier
 from models.nets.mae import MaskedAutoencoder
 from models.runtime.anomaly import complementary_keeps
-from models.runtime.manifest import ClassifierSpec
+from models.runtime.manifest import ClassifierSpec, ReconstructorSpec
 from models.runtime.session import Session, open_session
 from training import parity
 from training.graphs import ClassifierGraph, ReconstructorGraph
@@ -35,15 +35,39 @@ class KeptClassifier:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptReconstructor:
+    """The reconstructor of a bundle with its references, taken over byte for byte.
+
+    Attributes:
+        graph: its ONNX file.
+        reference: its file of references.
+        spec: what its manifest says of both.
+        side_px: of the pictures that its bundle takes.
+    """
+
+    graph: bytes
+    reference: bytes
+    spec: ReconstructorSpec
+    side_px: int
+
+
+@dataclass(frozen=True, slots=True)
 class Networks:
     """What a bundle is made of; networks are in eval mode on the CPU."""
 
     classifier: Classifier | KeptClassifier
-    autoencoder: MaskedAutoencoder
+    autoencoder: MaskedAutoencoder | KeptReconstructor
+
+    @property
+    def side_px(self) -> int:
+        """Rows and columns of the pictures that the bundle takes."""
+        if isinstance(self.autoencoder, KeptReconstructor):
+            return self.autoencoder.side_px
+        return self.autoencoder.config.image_size_px
 
 
 def write_graphs(networks: Networks, images: NDArray[np.uint8], masks: Sequence[int], folder: Path) -> dict[str, float]:
-    """Export both graphs, check them against their networks, and write what ships; a kept classifier is copied.
+    """Export both graphs, check them against their networks, and write what ships; a kept graph is copied.
 
     Args:
         networks: trained.
@@ -62,6 +86,9 @@ def write_graphs(networks: Networks, images: NDArray[np.uint8], masks: Sequence[
         deviations = {}
     else:
         deviations = _write_classifier(networks.classifier, images, folder)
+    if isinstance(networks.autoencoder, KeptReconstructor):
+        (folder / RECONSTRUCTOR).write_bytes(networks.autoencoder.graph)
+        return deviations
     return deviations | _write_reconstructor(networks.autoencoder, images, masks, folder)
 
 

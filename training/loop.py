@@ -96,7 +96,9 @@ def train(trainee: Trainee, recipe: Recipe, run: Run, engine: Engine, fabric: Fa
         batch = next(batches)
         log.waited_s += time.perf_counter() - asked
         torch.manual_seed(number_of(recipe.seed, done, _DROP_PATH_STREAM + fabric.global_rank))
-        log.add(done, rate, _step(fabric, objective, optimizer, batch, engine.micro_batch))
+        with engine.attention():
+            loss = _step(fabric, objective, optimizer, batch, engine.micro_batch)
+        log.add(done, rate, loss)
         if trainee.average is not None:
             trainee.average.update_parameters(trainee.network)
         done += 1

@@ -66,6 +66,12 @@ class Labelled:
     rows: tuple[Row, ...]
     data: LabelledImages
 
+    def prevalence(self) -> NDArray[np.float32]:
+        """Share of the images with each finding among those where it is known, (F,); a half where it never is."""
+        is_known = ~np.isnan(self.data.labels)
+        present = np.nansum(self.data.labels, axis=0)
+        return np.where(is_known.any(axis=0), present / np.maximum(is_known.sum(axis=0), 1), 0.5).astype(np.float32)
+
 
 def plain(rows: Sequence[Row], recipe: Recipe, sources: Sources) -> NDArray[np.uint8]:
     """Images as the network sees them, nothing cropped at random: (N, S, S) uint8."""

@@ -16,7 +16,7 @@ from models.nets.vit import VitClassifier
 from models.runtime.calibration import calibrate
 from models.runtime.manifest import BandsSpec, ClassifierSpec, Finding, ReconstructorSpec
 from training.calibration import fit, threshold_sets
-from training.graph_files import CLASSIFIER, RECONSTRUCTOR, KeptClassifier
+from training.graph_files import CLASSIFIER, RECONSTRUCTOR, KeptClassifier, KeptReconstructor
 from training.recipes.types import ExportRecipe
 
 
@@ -64,8 +64,10 @@ def classifier_spec(recipe: ExportRecipe, network: Classifier | KeptClassifier, 
     )
 
 
-def reconstructor_spec(recipe: ExportRecipe, autoencoder: MaskedAutoencoder) -> ReconstructorSpec:
-    """Of the reconstructor's graph; its references come later."""
+def reconstructor_spec(recipe: ExportRecipe, autoencoder: MaskedAutoencoder | KeptReconstructor) -> ReconstructorSpec:
+    """Of the reconstructor's graph; but for a kept one, its references come later."""
+    if isinstance(autoencoder, KeptReconstructor):
+        return autoencoder.spec.model_copy(update={"file": RECONSTRUCTOR})
     return ReconstructorSpec(
         file=RECONSTRUCTOR,
         patch_size=autoencoder.config.patch_size_px,

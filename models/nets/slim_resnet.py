@@ -21,6 +21,7 @@ class SlimShape:
 
 
 SLIM18 = SlimShape()
+_RARE = 0.01  # prevalences are kept this far from 0 and 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class SlimResNet(nn.Module):
 
     def last_stage(self, images: Tensor) -> Tensor:
         """(B, 3, S, S) to (B, D, G, G), G = S / 32."""
+        if self.training:  # a third faster in bfloat16 on a CPU
+            images = images.contiguous(memory_format=torch.channels_last)
         features: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             features = stage(features)
@@ -91,6 +94,18 @@ class SlimClassifier(nn.Module):
         super().__init__()
         self.config = config
         self.members = nn.ModuleList([SlimResNet(config.shape, config.num_findings) for _ in range(config.num_members)])
+
+    def start_from(self, prevalence: Tensor) -> None:
+        """Give random members heads that answer with the prevalence of each finding, (F,) in [0, 1], whatever they see.
+
+        So nothing has to be learned of a picture to say that a finding is rare, and the maps, which leave the bias out,
+        are not filled with evidence against it. Source: Lin et al. 2017, arXiv:1708.02002, section 4.1.
+        """
+        for member in self.members:
+            head = cast("SlimResNet", member).fc
+            nn.init.normal_(head.weight, std=0.01)
+            with torch.no_grad():
+                head.bias.copy_(torch.logit(prevalence, eps=_RARE))
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, S, S) float, normalised, of any size, to logits (B, F)."""

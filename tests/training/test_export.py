@@ -19,7 +19,7 @@ from models.runtime.session import open_session
 from tests.training.tiny import SIDE_PX, autoencoder, classifier, phantoms, spread, write_manifest_csv
 from training import parity
 from training.calibration import fit
-from training.commands.export import classifier_of
+from training.commands.export import classifier_of, reconstructor_of
 from training.data.crops import normalise
 from training.data.manifest import read_manifest
 from training.export import Material, export
@@ -159,6 +159,21 @@ def test_the_classifier_of_a_bundle_is_kept_byte_for_byte(tmp_path, folder, netw
     assert old.manifest.classifier == new.manifest.classifier
     assert "1" == new.manifest.version
     assert "that of tiny 0, byte for byte" in (tmp_path / "README.md").read_text()
+
+
+def test_the_reconstructor_of_a_bundle_is_kept_byte_for_byte(tmp_path, folder, networks, material):
+    """With its references, beside another classifier; the card says whose it is."""
+    kept, pretraining = reconstructor_of(folder)
+    torch.manual_seed(1)
+    other = Networks(spread(classifier("avg")), kept)
+    export(replace(RECIPE, version="1"), other, replace(material, pretraining=pretraining), tmp_path)
+    old, new = load_bundle(folder), load_bundle(tmp_path)
+
+    for name in ("reconstructor.onnx", "anomaly_reference.npz"):
+        assert old.files[name] == new.files[name]
+    assert old.files["classifier.onnx"] != new.files["classifier.onnx"]
+    assert old.manifest.reconstructor == new.manifest.reconstructor
+    assert "The reconstructor is that of tiny 0, byte for byte" in (tmp_path / "README.md").read_text()
 
 
 class TestReconstructorGraph:

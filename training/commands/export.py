@@ -12,7 +12,7 @@ from models.runtime.bundle import MANIFEST_NAME, Bundle, load_bundle
 from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_manifest_arguments, labelled
 from training.export import Material, export
-from training.graph_files import KeptClassifier, Networks
+from training.graph_files import KeptClassifier, KeptReconstructor, Networks
 from training.out_of_fold import OUT_OF_FOLD, OutOfFold, read_out_of_fold
 from training.recipes.types import ExportRecipe
 from training.run import NETWORK, Run
@@ -22,7 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Recipe, manifest, the two runs, the bundle's folder."""
     add_recipe_arguments(parser)
     add_manifest_arguments(parser)
-    parser.add_argument("--pretrained", type=Path, required=True, help="run folder of pretrain")
+    parser.add_argument(
+        "--pretrained",
+        type=Path,
+        required=True,
+        help="run folder of pretrain, or a bundle whose reconstructor is kept as it is",
+    )
     parser.add_argument(
         "--finetuned",
         type=Path,
@@ -41,20 +46,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     """Write the bundle, or raise."""
     recipe = recipe_of(options, "EXPORT", ExportRecipe)
-    autoencoder = load(options.pretrained / NETWORK)
-    if not isinstance(autoencoder, MaskedAutoencoder):
-        raise ValueError("--pretrained: a bundle needs a masked autoencoder")  # noqa: TRY004  # a mistake of the caller's, said in one line
+    autoencoder, pretraining = reconstructor_of(options.pretrained)
     classifier, finetuning = classifier_of(options.finetuned)
     material = Material(
         held_out=labelled(options, "val"),
         out_of_fold=_out_of_fold(options),
-        pretraining=Run(options.pretrained).description(),
+        pretraining=pretraining,
         finetuning=finetuning,
         normals=[row for row in labelled(options, "train") if not row.labels and not row.flag],
     )
-    manifest = export(recipe, Networks(classifier, autoencoder.eval()), material, options.out)
+    manifest = export(recipe, Networks(classifier, autoencoder), material, options.out)
     print(f"{manifest.name} {manifest.version}: {options.out}")
     return True
+
+
+def reconstructor_of(folder: Path) -> tuple[MaskedAutoencoder | KeptReconstructor, Mapping[str, Any]]:
+    """The reconstructor, and how it was trained."""
+    if (folder / MANIFEST_NAME).is_file():
+        return _kept_reconstructor(load_bundle(folder))
+    network = load(folder / NETWORK)
+    if not isinstance(network, MaskedAutoencoder):
+        raise ValueError("--pretrained: a bundle needs a masked autoencoder")  # noqa: TRY004  # a mistake of the caller's, said in one line
+    return network.eval(), Run(folder).description()
+
+
+def _kept_reconstructor(bundle: Bundle) -> tuple[KeptReconstructor, Mapping[str, Any]]:
+    manifest = bundle.manifest
+    spec = manifest.reconstructor
+    if spec is None or spec.reference is None:
+        raise ValueError(f"--pretrained: {manifest.name} has no reconstructor with references that could be kept")
+    kept = KeptReconstructor(bundle.files[spec.file], bundle.files[spec.reference.file], spec, manifest.input.side)
+    trained = cast("dict[str, Any]", manifest.provenance["pretraining"])
+    note = f"The reconstructor is that of {manifest.name} {manifest.version}, byte for byte, with its references."
+    return kept, {**trained, "note": note}
 
 
 def classifier_of(folder: Path) -> tuple[Classifier | KeptClassifier, Mapping[str, Any]]:

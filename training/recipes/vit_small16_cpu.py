@@ -1,0 +1,34 @@
+"""The paper's method as large as a small CPU trains it in two hours: ViT-S/16 at 160 px, from MAE and from random.
+
+    train pretrain vit_small16_cpu --data CSV --out runs/small16/pretrain
+    train finetune vit_small16_cpu --data CSV --init runs/small16/pretrain/network.safetensors --out runs/small16/mae
+    train finetune vit_small16_cpu --data CSV --out runs/small16/random
+
+Masks of 0.85, because a tenth of 100 patches are ten. All else was set by hand, not ablated.
+"""
+
+from training.recipes.types import FinetuneRecipe, Optim, PretrainRecipe
+
+SIDE_PX, PACKED_PX = 160, 184
+
+PRETRAIN = PretrainRecipe(
+    name="vit_small16_cpu",
+    encoder="vit_small",
+    decoder="128x2h4",
+    image_size_px=SIDE_PX,
+    packed_size_px=PACKED_PX,
+    optim=Optim(epochs=52, batch=64, base_lr=2.4e-3, warmup_epochs=4, beta2=0.95),
+    mask_ratio=0.85,
+)
+
+FINETUNE = FinetuneRecipe(
+    name="vit_small16_cpu",
+    encoder="vit_small",
+    head="avg",
+    image_size_px=SIDE_PX,
+    packed_size_px=PACKED_PX,
+    optim=Optim(epochs=15, batch=32, base_lr=4e-3, warmup_epochs=2, min_lr=1e-5, layer_decay=0.65),
+    drop_path=0.1,
+    crop_scale=(0.5, 1.0),
+    keep_boxes=False,
+)
