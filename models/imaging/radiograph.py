@@ -37,11 +37,13 @@ class Radiograph:
         pixels: (H, W) uint8; 255 is the densest tissue, as in MONOCHROME2.
         format: container the picture came in.
         header: None for PNG and JPEG.
+        coloured: share of the picture, 0 to 1, whose colour no tint explains (`models.imaging.colour`); 0 for DICOM.
     """
 
     pixels: NDArray[np.uint8]
     format: ImageFormat
     header: Header | None = None
+    coloured: float = 0.0
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype != np.uint8 or 0 in self.pixels.shape:

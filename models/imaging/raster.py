@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from models.errors import ImageTooLargeError, ThorascopeError, UndecodableImageError
+from models.imaging.colour import coloured_share
 from models.imaging.radiograph import ImageFormat, Radiograph
 
 _GREY_16_BIT = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
@@ -34,7 +35,8 @@ def decode_raster(content: bytes, image_format: ImageFormat, *, limit_px: int) -
             with Image.open(BytesIO(content), formats=(image_format.name,)) as image:
                 _check_size(image, limit_px)
                 image.load()
-                return Radiograph(_grey(ImageOps.exif_transpose(image)), image_format)
+                upright = _opaque(ImageOps.exif_transpose(image))
+                return Radiograph(_grey(upright), image_format, coloured=coloured_share(upright))
     except ThorascopeError:
         raise
     except Image.DecompressionBombError as error:
@@ -48,15 +50,17 @@ def _check_size(image: Image.Image, limit_px: int) -> None:
         raise ImageTooLargeError(f"the image has more than {limit_px} pixels")
 
 
-def _grey(image: Image.Image) -> NDArray[np.uint8]:
+def _opaque(image: Image.Image) -> Image.Image:
     if image.mode in _WITHOUT_POLARITY:
         raise UndecodableImageError("CMYK images are not supported")
-    if image.mode in _GREY_16_BIT:
-        return _scale_16_bit(np.asarray(image))
-    if image.has_transparency_data:
-        colours = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", colours.size, (0, 0, 0, 255)), colours)
-    return np.array(image.convert("L"))
+    if image.mode in _GREY_16_BIT or not image.has_transparency_data:
+        return image
+    colours = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", colours.size, (0, 0, 0, 255)), colours)
+
+
+def _grey(image: Image.Image) -> NDArray[np.uint8]:
+    return _scale_16_bit(np.asarray(image)) if image.mode in _GREY_16_BIT else np.array(image.convert("L"))
 
 
 def _scale_16_bit(values: NDArray[np.integer]) -> NDArray[np.uint8]:
