@@ -76,15 +76,22 @@ class GateResult:
     score: float | None = None
 
 
-def check(header: Header | None, pixels: NDArray[np.uint8] | None, network: GateNetwork | None = None) -> GateResult:
+def check(
+    header: Header | None,
+    pixels: NDArray[np.uint8] | None,
+    network: GateNetwork | None = None,
+    *,
+    coloured: float = 0.0,
+) -> GateResult:
     """Judge one picture.
 
     Args:
         header: None for PNG and JPEG.
         pixels: (H, W) uint8, dense tissue bright; None to judge by the header alone, before pixels are decoded.
         network: None for the one that ships.
+        coloured: as `Radiograph` has it; a coloured picture has to look more like a chest.
     """
-    found, score = _in_pixels(pixels, network or shipped()) if pixels is not None else (set(), None)
+    found, score = _in_pixels(pixels, coloured, network or shipped()) if pixels is not None else (set(), None)
     if header is not None:
         found |= _in_header(header)
     reasons = tuple(reason for reason in _VERDICTS if reason in found)
@@ -103,14 +110,14 @@ def _in_header(header: Header) -> set[str]:
     return found
 
 
-def _in_pixels(pixels: NDArray[np.uint8], network: GateNetwork) -> tuple[set[str], float]:
+def _in_pixels(pixels: NDArray[np.uint8], coloured: float, network: GateNetwork) -> tuple[set[str], float]:
     small = shrink(pixels)
     if small.std() < BLANK_STD:
         return {"blank"}, 0.0
     square = standardise(small)
     logits = network.logits(orientations(square, pixels.shape[1] / pixels.shape[0]))
     score = float(expit(logits.max()))
-    if logits.max() < network.reject_below:
+    if logits.max() < network.passing(coloured):
         return {"no-chest"}, score
     turns = int(logits.argmax()) if logits.max() - logits[0] > network.turn_margin else 0
     turned = _TURNS[turns]

@@ -11,10 +11,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.imaging.colour import COLOURED_ABOVE
 from models.imaging.gate_features import NUM_FEATURES
 
 WEIGHTS: Final = Path(__file__).with_name("gate_weights.npz")
 _NAMES = ("mean", "scale", "hidden", "hidden_bias", "out", "out_bias")
+_THRESHOLDS = ("reject_below", "reject_coloured_below", "turn_margin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class GateNetwork:
         hidden, hidden_bias: (nets, D, H) and (nets, H).
         out, out_bias: (nets, H) and (nets,).
         reject_below: smallest logit of a picture that passes for a chest.
+        reject_coloured_below: the same of a picture whose colour no tint explains.
         turn_margin: by how much another orientation has to look more like an upright chest to be believed.
     """
 
@@ -36,6 +39,7 @@ class GateNetwork:
     out: NDArray[np.float32]
     out_bias: NDArray[np.float32]
     reject_below: float = 0.0
+    reject_coloured_below: float = 0.0
     turn_margin: float = 0.0
 
     def __post_init__(self) -> None:
@@ -43,6 +47,10 @@ class GateNetwork:
         shapes = ((size,), (size,), (nets, size, width), (nets, width), (nets, width), (nets,))
         if size != NUM_FEATURES or any(getattr(self, n).shape != s for n, s in zip(_NAMES, shapes, strict=True)):
             raise ValueError(f"the weights of the gate do not fit {NUM_FEATURES} features, or each other")
+
+    def passing(self, coloured: float) -> float:
+        """Smallest logit of a picture that passes, such a share of which has a colour that no tint explains."""
+        return self.reject_coloured_below if coloured > COLOURED_ABOVE else self.reject_below
 
     def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """How much each picture looks like an upright frontal chest: (N, D) to (N,)."""
@@ -60,6 +68,7 @@ def dump(network: GateNetwork, provenance: dict[str, Any], path: Path) -> None:
     said = {
         "sha256": hashlib.sha256(content.getvalue()).hexdigest(),
         "reject_below": network.reject_below,
+        "reject_coloured_below": network.reject_coloured_below,
         "turn_margin": network.turn_margin,
         **provenance,
     }
@@ -78,7 +87,7 @@ def load(path: Path = WEIGHTS) -> GateNetwork:
         raise ValueError(f"{path.name} is not the file that {path.stem}.json describes")
     with np.load(BytesIO(content), allow_pickle=False) as arrays:
         weights = {name: arrays[name].astype(np.float32) for name in _NAMES}
-    return GateNetwork(**weights, reject_below=said["reject_below"], turn_margin=said["turn_margin"])
+    return GateNetwork(**weights, **{name: said[name] for name in _THRESHOLDS})
 
 
 @cache

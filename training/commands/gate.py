@@ -30,7 +30,10 @@ def run(options: argparse.Namespace) -> bool:
     tuning += others(options.negatives / "tuning", is_tuning=True)
     fitted = fit_and_cross_fit(pool(tuning, options.seed), FitSettings(seed=options.seed))
     network = fitted.network
-    print(f"thresholds, from tuning: reject_below {network.reject_below:.4f}, turn_margin {network.turn_margin:.4f}")
+    print(
+        f"thresholds, from tuning: reject_below {network.reject_below:.4f}, "
+        f"reject_coloured_below {network.reject_coloured_below:.4f}, turn_margin {network.turn_margin:.4f}"
+    )
     if options.out is not None:
         sources = sorted({picture.source for picture in tuning})
         dump(network, {"seed": options.seed, "fitted_on": {"pictures": len(tuning), "sources": sources}}, options.out)

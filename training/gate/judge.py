@@ -16,6 +16,7 @@ from training.gate.pictures import DRAWN_PREFIX, Picture
 FOLDS = 3
 # Shares of the left-out tuning chests; the goal is 0.01 for each on sources that were never looked at.
 REFUSED_SHARE, ALARM_SHARE = 0.005, 0.003
+COLOURED_REFUSED_SHARE = 0.05  # were they coloured; hardly any radiograph is, and of the other pictures most are
 BLANK = -np.inf  # logit of a picture that is refused before the network sees it
 
 Logits = NDArray[np.float64]
@@ -42,26 +43,25 @@ def fit_and_cross_fit(pool: Pool, settings: FitSettings) -> Fitted:
         network = fit(pool.without(groups), settings)
         places = [place for place, picture in enumerate(pictures) if picture.group in groups]
         logits[places] = judge(network, [pictures[place] for place in places])
-    reject_below, turn_margin = thresholds(pictures, logits)
-    network = replace(fit(pool.without(()), settings), reject_below=reject_below, turn_margin=turn_margin)
-    return Fitted(network, logits)
+    return Fitted(replace(fit(pool.without(()), settings), **thresholds(pictures, logits)), logits)
 
 
-def thresholds(pictures: Sequence[Picture], left_out: Logits) -> tuple[float, float]:
-    """`reject_below` and `turn_margin`, where left-out tuning chests put them.
+def thresholds(pictures: Sequence[Picture], left_out: Logits) -> dict[str, float]:
+    """`reject_below`, `reject_coloured_below` and `turn_margin`, where left-out tuning chests put them.
 
     Each fold's radiographs give a quantile of their own, and the median over folds is taken: logits of different
     networks do not compare well, and a network that missed the largest collection says little of the one that ships.
     """
-    lowest, margins = [], []
+    found = []
     for groups in folds(pictures):
         wanted = [p.is_chest and p.group in groups and not p.group.startswith(DRAWN_PREFIX) for p in pictures]
         chests = left_out[np.array(wanted, bool)]
         if len(chests):
             best = chests.max(axis=1)
-            lowest.append(np.quantile(best, REFUSED_SHARE))
-            margins.append(np.quantile(best - chests[:, 0], 1 - ALARM_SHARE))
-    return float(np.median(lowest)), float(np.median(margins))
+            lowest = np.quantile(best, (REFUSED_SHARE, COLOURED_REFUSED_SHARE))
+            found.append((*lowest, np.quantile(best - chests[:, 0], 1 - ALARM_SHARE)))
+    names = ("reject_below", "reject_coloured_below", "turn_margin")
+    return dict(zip(names, np.median(found, axis=0).tolist(), strict=True))
 
 
 def folds(pictures: Sequence[Picture]) -> list[frozenset[str]]:

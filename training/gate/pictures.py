@@ -13,6 +13,7 @@ from tqdm import tqdm
 from models.errors import ThorascopeError
 from models.imaging.decode import decode
 from models.imaging.gate_features import shrink
+from models.imaging.radiograph import ImageFormat, Radiograph
 from training.data.dataset import DataError, Row
 from training.gate.drawn import DRAWN, chest
 
@@ -35,6 +36,7 @@ class Picture:
         group: sources that are left out together.
         is_chest: a frontal chest radiograph, upright and of the right polarity.
         is_tuning: whether weights and thresholds may know it.
+        coloured: share of it whose colour no tint explains.
     """
 
     grid: NDArray[np.uint8]
@@ -44,6 +46,7 @@ class Picture:
     group: str
     is_chest: bool
     is_tuning: bool
+    coloured: float = 0.0
 
 
 def chests(rows: Iterable[Row]) -> Iterator[Picture]:
@@ -55,7 +58,7 @@ def chests(rows: Iterable[Row]) -> Iterator[Picture]:
         if "upside down" in row.flag or "inverted" in row.flag:
             continue
         group = _GROUPS.get(row.source, row.source.split("_")[0] or "unnamed")
-        yield _picture(_pixels(row.file), row.source, group, is_chest=True, is_tuning=row.may_ship)
+        yield _picture(_decode(row.file), row.source, group, is_chest=True, is_tuning=row.may_ship)
 
 
 def others(folder: Path, *, is_tuning: bool) -> Iterator[Picture]:
@@ -72,10 +75,10 @@ def others(folder: Path, *, is_tuning: bool) -> Iterator[Picture]:
     for file in tqdm(files, unit="picture"):
         source = file.relative_to(folder).parts[0]
         try:
-            pixels = _pixels(file)
+            radiograph = _decode(file)
         except ThorascopeError:
             continue
-        yield _picture(pixels, source, source, is_chest=False, is_tuning=is_tuning)
+        yield _picture(radiograph, source, source, is_chest=False, is_tuning=is_tuning)
 
 
 def drawn(seed: int, num: int) -> Iterator[Picture]:
@@ -84,16 +87,16 @@ def drawn(seed: int, num: int) -> Iterator[Picture]:
     artists: list[tuple[str, Callable[[np.random.Generator], NDArray[np.uint8]]]] = [*DRAWN.items(), ("phantom", chest)]
     for name, draw in artists:
         for _ in range(num):
-            yield _picture(
-                draw(rng), DRAWN_PREFIX + name, DRAWN_PREFIX + name, is_chest=name == "phantom", is_tuning=True
-            )
+            one = Radiograph(draw(rng), ImageFormat.PNG)
+            yield _picture(one, DRAWN_PREFIX + name, DRAWN_PREFIX + name, is_chest=name == "phantom", is_tuning=True)
 
 
-def _pixels(file: Path) -> NDArray[np.uint8]:
-    return decode(file.read_bytes()).pixels
+def _decode(file: Path) -> Radiograph:
+    return decode(file.read_bytes())
 
 
-def _picture(pixels: NDArray[np.uint8], source: str, group: str, *, is_chest: bool, is_tuning: bool) -> Picture:
+def _picture(radiograph: Radiograph, source: str, group: str, *, is_chest: bool, is_tuning: bool) -> Picture:
+    pixels = radiograph.pixels
     square = None
     if is_tuning:
         square = np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0))
@@ -105,4 +108,5 @@ def _picture(pixels: NDArray[np.uint8], source: str, group: str, *, is_chest: bo
         group=group,
         is_chest=is_chest,
         is_tuning=is_tuning,
+        coloured=radiograph.coloured,
     )

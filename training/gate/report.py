@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from models.imaging.gate_network import GateNetwork
@@ -23,7 +24,7 @@ def report_lines(pictures: Sequence[Picture], logits: Logits, network: GateNetwo
 
 def refusal_lines(pictures: Sequence[Picture], logits: Logits, network: GateNetwork, *, of_chests: bool) -> list[str]:
     """Share refused of each source and of all, with Wilson's 95 % interval."""
-    refused = logits.max(axis=1) < network.reject_below
+    refused = _refused(pictures, logits, network)
     wanted = np.array([picture.is_chest == of_chests for picture in pictures], bool)
     sources = np.array([picture.source for picture in pictures])
     rows = [_row(source, refused[wanted & (sources == source)]) for source in sorted(set(sources[wanted].tolist()))]
@@ -35,9 +36,8 @@ def turn_lines(pictures: Sequence[Picture], logits: Logits, network: GateNetwork
 
     A turn of the picture only reorders the four logits, so no picture is turned for this.
     """
-    places = [place for place, picture in enumerate(pictures) if picture.is_chest]
-    kept = logits[places]
-    kept = kept[kept.max(axis=1) >= network.reject_below]
+    is_chest = np.array([picture.is_chest for picture in pictures], bool)
+    kept = logits[is_chest & ~_refused(pictures, logits, network)]
     best = kept.argmax(axis=1)
     rows = [_row("as it is (false alarms)", kept.max(axis=1) - kept[:, 0] > network.turn_margin)]
     for turns, name in _TURNS.items():
@@ -46,7 +46,12 @@ def turn_lines(pictures: Sequence[Picture], logits: Logits, network: GateNetwork
     return table(("accepted chests", "n", "flagged", "share", "95 % interval"), rows)
 
 
-def _row(name: str, hits: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[str, ...]:
+def _refused(pictures: Sequence[Picture], logits: Logits, network: GateNetwork) -> NDArray[np.bool_]:
+    passing = np.array([network.passing(picture.coloured) for picture in pictures])
+    return np.asarray(logits.max(axis=1) < passing)
+
+
+def _row(name: str, hits: NDArray[np.bool_]) -> tuple[str, ...]:
     if not len(hits):
         return name, "0", "0", "undefined", ""
     count = int(hits.sum())

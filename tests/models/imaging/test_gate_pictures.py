@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,6 +127,14 @@ class TestNetwork:
 
         with pytest.raises(ValueError, match="is not the file"):
             load(copy)
+
+    def test_a_coloured_picture_has_a_threshold_of_its_own(self):
+        """Here one that nothing reaches; a share of colour that arrows have does not bring it into play."""
+        strict = replace(shipped(), reject_coloured_below=1e9)
+        pixels = draw(0, 256, 210)
+
+        assert ("no-chest",) == check(None, pixels, strict, coloured=0.5).reasons
+        assert Verdict.ACCEPTED is check(None, pixels, strict, coloured=0.2).verdict
 
     def test_the_weights_are_small(self):
         assert WEIGHTS.stat().st_size < 500_000
