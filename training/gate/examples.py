@@ -14,6 +14,7 @@ from training.gate.variants import vary, view
 
 _CHUNK = 64
 _TURNED_WEIGHT = 0.3  # of a chest that is not upright, beside an upright one
+_MORE_CHESTS = 4  # more upright variants of a chest, so that collections that were left out are refused less often
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +51,20 @@ class Pool:
 
 
 def pool(pictures: Sequence[Picture], seed: int) -> Pool:
-    """Each picture as it is and once varied; a chest upright and once turned, any other in two orientations."""
+    """Each picture as it is and varied: a chest upright and sometimes turned, any other in two orientations of each."""
     rng = np.random.default_rng(seed)
     parts, owner, turns = [], [], []
     views: list[NDArray[np.float32]] = []
     aspects: list[float] = []
     for place, picture in enumerate(tqdm(pictures, unit="picture")):
-        for square, aspect in _squares(picture, rng):
-            for turn in (0, rng.integers(1, 4)) if picture.is_chest else rng.permutation(4)[:2]:
-                seen = view(square, int(turn))
-                if seen is None:
-                    continue
-                views.append(seen)
-                aspects.append(1 / aspect if turn % 2 else aspect)
-                owner.append(place)
-                turns.append(int(turn))
+        for square, aspect, turn in _turned(picture, rng):
+            seen = view(square, turn)
+            if seen is None:
+                continue
+            views.append(seen)
+            aspects.append(1 / aspect if turn % 2 else aspect)
+            owner.append(place)
+            turns.append(turn)
         if len(views) >= _CHUNK or place == len(pictures) - 1:
             if views:
                 parts.append(describe(np.stack(views), np.array(aspects)).astype(np.float16))
@@ -73,8 +73,17 @@ def pool(pictures: Sequence[Picture], seed: int) -> Pool:
     return Pool(pictures, np.concatenate(parts), np.array(owner), np.array(turns))
 
 
-def _squares(picture: Picture, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.uint8], float]]:
+def _turned(picture: Picture, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.uint8], float, int]]:
+    """Squares, aspects before any turn, and quarter turns."""
     if picture.square is None:
         raise ValueError(f"a picture of {picture.source} was read for testing only")
-    yield picture.square, picture.aspect
-    yield vary(picture.square, rng), picture.aspect * float(np.exp(rng.normal(0, 0.08)))
+    varied = vary(picture.square, rng), _another_aspect(picture, rng, 0.08)
+    for square, aspect in ((picture.square, picture.aspect), varied):
+        for turn in (0, rng.integers(1, 4)) if picture.is_chest else rng.permutation(4)[:2]:
+            yield square, aspect, int(turn)
+    for _ in range(_MORE_CHESTS * picture.is_chest):
+        yield vary(picture.square, rng), _another_aspect(picture, rng, 0.15), 0
+
+
+def _another_aspect(picture: Picture, rng: np.random.Generator, deviation: float) -> float:
+    return picture.aspect * float(np.exp(rng.normal(0, deviation)))

@@ -14,6 +14,7 @@ from tests.training.evaluation.console import run
 from training.data.dataset import DataError
 from training.data.manifest import read_manifest
 from training.gate.drawn import DRAWN
+from training.gate.examples import pool
 from training.gate.judge import folds
 from training.gate.pictures import Picture, chests, others
 from training.gate.report import refusal_lines, turn_lines
@@ -78,6 +79,20 @@ def test_chests__carriers_of_one_collection_are_one_group(material):
     renamed = [replace(row, source=name) for name in ("nih_x", "covidrad_rsna_normal")]
 
     assert ["nih", "nih"] == [one.group for one in chests(renamed)]
+
+
+def test_pool__a_chest_has_more_upright_views_than_turned_ones_and_others_four_of_any():
+    """Varied upright chests are what keeps a collection that the network never saw from being refused."""
+    square = draw(0, 96, 96)
+    chest, other = (
+        replace(picture(name, is_chest=name == "chest"), square=square, is_tuning=True) for name in ("chest", "other")
+    )
+    made = pool([chest, other], seed=0)
+    turns = [made.turns[made.owner == place] for place in range(2)]
+
+    assert (8, 4) == tuple(map(len, turns))
+    assert 6 == (turns[0] == 0).sum()
+    assert len(made.features) == 12
 
 
 def test_folds__leave_out_every_group_once():
