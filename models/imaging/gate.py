@@ -40,6 +40,7 @@ _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
 
 BLANK_STD: Final = 3.0  # grey levels; the flattest of the 7898 radiographs of docs/gate.md has 10.4
 _TURNS: Final = (None, "turned-right", "upside-down", "turned-left")  # what a quarter turn each, anticlockwise, mends
+_MIRRORED = np.array([0, 3, 2, 1])  # turn of a mirrored picture that is the mirror image of the picture's turn
 
 
 class Verdict(StrEnum):
@@ -115,7 +116,7 @@ def _in_pixels(pixels: NDArray[np.uint8], coloured: float, network: GateNetwork)
     if small.std() < BLANK_STD:
         return {"blank"}, 0.0
     square = standardise(small)
-    logits = network.logits(orientations(square, pixels.shape[1] / pixels.shape[0]))
+    logits = view_logits(network, square, pixels.shape[1] / pixels.shape[0])
     score = float(expit(logits.max()))
     if logits.max() < network.passing(coloured):
         return {"no-chest"}, score
@@ -125,6 +126,13 @@ def _in_pixels(pixels: NDArray[np.uint8], coloured: float, network: GateNetwork)
     if polarity(np.rot90(square, turns)) < INVERTED_BELOW:
         found.add("inverted")
     return found, score
+
+
+def view_logits(network: GateNetwork, square: NDArray[np.float64], aspect: float) -> NDArray[np.float32]:
+    """Logits (4,) as `orientations` has them, each the mean of the view's and its mirror image's."""
+    seen, mirrored = (network.logits(orientations(one, aspect)) for one in (square, square[:, ::-1]))
+    mean: NDArray[np.float32] = (seen + mirrored[_MIRRORED]) / 2
+    return mean
 
 
 def orientations(square: NDArray[np.float64], aspect: float) -> NDArray[np.float32]:

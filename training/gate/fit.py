@@ -17,7 +17,7 @@ class FitSettings:
     """How the perceptrons are trained."""
 
     nets: int = 3
-    width: int = 24
+    width: int = 96
     epochs: int = 12
     batch: int = 256
     learning_rate: float = 2e-3
