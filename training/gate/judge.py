@@ -43,7 +43,14 @@ def fit_and_cross_fit(pool: Pool, settings: FitSettings) -> Fitted:
         network = fit(pool.without(groups), settings)
         places = [place for place, picture in enumerate(pictures) if picture.group in groups]
         logits[places] = judge(network, [pictures[place] for place in places])
-    return Fitted(replace(fit(pool.without(()), settings), **thresholds(pictures, logits)), logits)
+    put = thresholds(pictures, logits)
+    network = replace(
+        fit(pool.without(()), settings),
+        reject_below=put["reject_below"],
+        reject_coloured_below=put["reject_coloured_below"],
+        turn_margin=put["turn_margin"],
+    )
+    return Fitted(network, logits)
 
 
 def thresholds(pictures: Sequence[Picture], left_out: Logits) -> dict[str, float]:
