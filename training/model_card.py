@@ -131,10 +131,11 @@ def _finetuning_line(run: Mapping[str, Any]) -> str:
     images = f"{run['num_images']} images with all 14 labels"
     if repeated:
         seeds = len(repeated["seeds"])
+        origin = ", from random weights" if recipe["encoder"].startswith("slim") else ""
         images += (
             f", {repeated['folds']} folds by patient, {seeds} seed{'s' if seeds > 1 else ''}: the mean of the logits "
-            f"of {repeated['networks']} networks `{recipe['encoder']}` at {recipe['image_size_px']} px, each of which "
-            "has not seen a fold"
+            f"of {repeated['networks']} networks `{recipe['encoder']}` at {recipe['image_size_px']} px{origin}, each "
+            "of which has not seen a fold"
         )
     averaged = f", weights averaged with decay {recipe['average']}" if recipe.get("average") else ""
     return (
