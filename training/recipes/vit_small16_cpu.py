@@ -11,6 +11,7 @@ pre-training 80 minutes, fine-tuning 16. Mean AUROC on 216 held-out images 0.712
 random weights.
 """
 
+from training.recipes.crossval_types import CrossvalRecipe
 from training.recipes.types import FinetuneRecipe, Optim, PretrainRecipe
 
 SIDE_PX, PACKED_PX = 160, 184
@@ -36,3 +37,5 @@ FINETUNE = FinetuneRecipe(
     crop_scale=(0.5, 1.0),
     keep_boxes=False,
 )
+
+CROSSVAL = CrossvalRecipe(name="vit_small16_cpu", member=FINETUNE, folds=5, seeds=(0,), score_side_px=SIDE_PX)

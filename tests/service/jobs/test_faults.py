@@ -83,7 +83,8 @@ def test_redis__may_be_killed_and_paused(steady, full_size):
     steady.start_redis()
     steady.settings["THORASCOPE_WORKERS"] = "2"  # under a supervisor: one that the watchdog ends is started anew
     api = steady.start_api()
-    job_id = api.submit(small_images(total))
+    # Twenty passes an image, so that workers cannot do all of it between Redis's return and the next kill.
+    job_id = api.submit(small_images(total), task="anomaly-map", masks="10", rounds="2")
     for number in range(kills):
         wait_for_share(api, job_id, total * number // (kills + 2))
         steady.kill_redis()
