@@ -78,8 +78,8 @@ def _labelled(
     if start is not None:
         initialise_encoder(network, start)
     if isinstance(network, SlimClassifier):
-        network.start_from(torch.from_numpy(material.prevalence()))
-    run.describe(recipe, material.rows)
+        network.start_from_prevalence(torch.from_numpy(material.prevalence()))
+    run.describe(recipe, material.rows, start)
     if isinstance(recipe, FinetuneRecipe):
         trained = finetune(recipe, network, material.data, run, engine, fabric)
         if recipe.refit_head is not None and isinstance(trained, VitClassifier):

@@ -76,7 +76,7 @@ def crossval(
     outcome = _joined(parts)
     if execution.fabric.is_global_zero:
         _write(folder, recipe, outcome, len(networks))
-        _describe(folder, recipe, labelled(replace(recipe.member, folds=0), sources).rows)
+        _describe(folder, recipe, labelled(replace(recipe.member, folds=0), sources).rows, start)
         slim = [network for network in networks if isinstance(network, SlimClassifier)]
         if len(slim) == len(networks):
             save(together([network.cpu() for network in slim]), folder / NETWORK)
@@ -131,9 +131,9 @@ def _joined(parts: Sequence[Sequence[_Part]]) -> OutOfFold:
     )
 
 
-def _describe(folder: Path, recipe: CrossvalRecipe, rows: Sequence[Row]) -> None:
+def _describe(folder: Path, recipe: CrossvalRecipe, rows: Sequence[Row], start: Path | None) -> None:
     """`run.json`, as that of one run, with what repeats it."""
-    content = described(recipe.member, rows) | {"crossval": json.loads((folder / SUMMARY).read_text())}
+    content = described(recipe.member, rows, start) | {"crossval": json.loads((folder / SUMMARY).read_text())}
     (folder / DESCRIPTION).write_text(json.dumps(content, indent=2) + "\n")
 
 

@@ -24,7 +24,7 @@ from training import parity
 from training.calibration import calibration_error_by_chance, expected_calibration_error
 from training.data.dataset import Row, label_matrix
 from training.data.packed import read_input
-from training.graph_files import CLASSIFIER, RECONSTRUCTOR, KeptReconstructor, Networks, write_graphs
+from training.graph_files import CLASSIFIER, RECONSTRUCTOR, Networks, write_graphs
 from training.metrics import auroc_report
 from training.model_card import CardFacts, model_card
 from training.out_of_fold import OutOfFold
@@ -109,13 +109,10 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
         calibration_error=expected_calibration_error(probabilities, labels),
         by_chance=calibration_error_by_chance(probabilities, labels),
     )
-    if isinstance(networks.autoencoder, KeptReconstructor):
-        manifest = _with_kept_reference(manifest, painter, networks.autoencoder, folder)
-    else:
-        scored = [item for item, row in zip(inputs, material.held_out, strict=True) if not row.labels]
-        normals = [read_input(row.file, contract) for row in material.normals]
-        painting = open_session((folder / RECONSTRUCTOR).read_bytes())
-        manifest = _with_reference(manifest, painter, painting, (normals, scored), folder)
+    scored = [item for item, row in zip(inputs, material.held_out, strict=True) if not row.labels]
+    normals = [read_input(row.file, contract) for row in material.normals]
+    painting = open_session((folder / RECONSTRUCTOR).read_bytes())
+    manifest = _with_reference(manifest, painter, painting, (normals, scored), folder)
     provenance = {
         "pretraining": dict(material.pretraining),
         "finetuning": dict(material.finetuning),
@@ -145,14 +142,3 @@ def _with_reference(
         description += f"; statistics by position from {len(normals)} training images labelled so"
     stated = ReferenceSpec(description=description, count=len(scored), file=REFERENCE)
     return manifest.model_copy(update={"reconstructor": spec.model_copy(update={"reference": stated})})
-
-
-def _with_kept_reference(
-    manifest: Manifest, spec: ReconstructorSpec, kept: KeptReconstructor, folder: Path
-) -> Manifest:
-    """The references of the bundle that the reconstructor comes from."""
-    (folder / REFERENCE).write_bytes(kept.reference)
-    if spec.reference is None:
-        return manifest
-    reference = spec.reference.model_copy(update={"file": REFERENCE})
-    return manifest.model_copy(update={"reconstructor": spec.model_copy(update={"reference": reference})})

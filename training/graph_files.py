@@ -36,17 +36,15 @@ class KeptClassifier:
 
 @dataclass(frozen=True, slots=True)
 class KeptReconstructor:
-    """The reconstructor of a bundle with its references, taken over byte for byte.
+    """The reconstructor of a bundle, taken over byte for byte; how it is measured is the new bundle's.
 
     Attributes:
         graph: its ONNX file.
-        reference: its file of references.
-        spec: what its manifest says of both.
+        spec: what its manifest says of it.
         side_px: of the pictures that its bundle takes.
     """
 
     graph: bytes
-    reference: bytes
     spec: ReconstructorSpec
     side_px: int
 

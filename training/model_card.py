@@ -131,7 +131,8 @@ def _finetuning_line(run: Mapping[str, Any]) -> str:
     images = f"{run['num_images']} images with all 14 labels"
     if repeated:
         seeds = len(repeated["seeds"])
-        origin = ", from random weights" if recipe["encoder"].startswith("slim") else ""
+        is_random = "start_sha256" in run and run["start_sha256"] is None  # older descriptions do not say
+        origin = ", from random weights" if is_random else ""
         images += (
             f", {repeated['folds']} folds by patient, {seeds} seed{'s' if seeds > 1 else ''}: the mean of the logits "
             f"of {repeated['networks']} networks `{recipe['encoder']}` at {recipe['image_size_px']} px{origin}, each "

@@ -1,5 +1,6 @@
 """A run on disk: checkpoints that continue exactly, one JSON line a step, and the same for TensorBoard."""
 
+import hashlib
 import json
 import os
 import signal
@@ -92,13 +93,13 @@ class Run:
             log.write_text("".join(f"{line}\n" for line in known))
         return state
 
-    def describe(self, recipe: Recipe, rows: Sequence[Row]) -> None:
-        """Write `run.json`: the recipe as run, overrides included, and what it was run on.
+    def describe(self, recipe: Recipe, rows: Sequence[Row], start: Path | None = None) -> None:
+        """Write `run.json`: the recipe as run, overrides included, what it was run on and what it started from.
 
         Raises:
-            ValueError: there is a checkpoint, and it was made by another recipe or on other images.
+            ValueError: there is a checkpoint, and it was made by another recipe, on other images or from another start.
         """
-        description = described(recipe, rows)
+        description = described(recipe, rows, start)
         if (self.folder / CHECKPOINT).exists() and (changed := _differences(self.description(), description)):
             raise ValueError(f"{self.folder} cannot go on, it was begun otherwise: {'; '.join(changed)}")
         self._files = [str(row.file) for row in rows]
@@ -144,10 +145,14 @@ class Run:
             self._board.close()
 
 
-def described(recipe: Recipe, rows: Sequence[Row]) -> dict[str, Any]:
-    """What `run.json` says of a recipe, overrides included, and of what it is run on."""
+def described(recipe: Recipe, rows: Sequence[Row], start: Path | None = None) -> dict[str, Any]:
+    """What `run.json` says of a recipe, overrides included, of what it is run on, and of the checkpoint it starts from.
+
+    `start_sha256` is None for random weights.
+    """
     sources = dict(sorted(Counter(row.source or "unnamed" for row in rows).items()))
-    content = {"recipe": asdict(recipe), "num_images": len(rows), "sources": sources}
+    digest = None if start is None else hashlib.sha256(start.read_bytes()).hexdigest()
+    content = {"recipe": asdict(recipe), "num_images": len(rows), "sources": sources, "start_sha256": digest}
     description: dict[str, Any] = json.loads(json.dumps(content, default=str))
     return description
 

@@ -65,16 +65,20 @@ def classifier_spec(recipe: ExportRecipe, network: Classifier | KeptClassifier, 
 
 
 def reconstructor_spec(recipe: ExportRecipe, autoencoder: MaskedAutoencoder | KeptReconstructor) -> ReconstructorSpec:
-    """Of the reconstructor's graph; but for a kept one, its references come later."""
+    """Of the reconstructor's graph, and how the recipe measures it; its references come later."""
     if isinstance(autoencoder, KeptReconstructor):
-        return autoencoder.spec.model_copy(update={"file": RECONSTRUCTOR})
+        spec = autoencoder.spec
+        patch_size, grid, norm_pix_loss = spec.patch_size, spec.grid, spec.norm_pix_loss
+    else:
+        config = autoencoder.config
+        patch_size, grid, norm_pix_loss = config.patch_size_px, autoencoder.grid, config.norm_pix_loss
     return ReconstructorSpec(
         file=RECONSTRUCTOR,
-        patch_size=autoencoder.config.patch_size_px,
-        grid=autoencoder.grid,
+        patch_size=patch_size,
+        grid=grid,
         default_masks=recipe.masks[0],
         masks=recipe.masks,
-        norm_pix_loss=autoencoder.config.norm_pix_loss,
+        norm_pix_loss=norm_pix_loss,
         smoothing_px=recipe.smoothing_px,
         map_scale=recipe.map_scale,
         bands=BandsSpec(widths_px=recipe.bands_px, darker=recipe.darker) if recipe.bands_px else None,

@@ -95,7 +95,7 @@ class SlimClassifier(nn.Module):
         self.config = config
         self.members = nn.ModuleList([SlimResNet(config.shape, config.num_findings) for _ in range(config.num_members)])
 
-    def start_from(self, prevalence: Tensor) -> None:
+    def start_from_prevalence(self, prevalence: Tensor) -> None:
         """Give random members heads that answer with the prevalence of each finding, (F,) in [0, 1], whatever they see.
 
         So nothing has to be learned of a picture to say that a finding is rare, and the maps, which leave the bias out,

@@ -24,7 +24,7 @@ class AnomalyMap:
         spread: standard deviation over those passes, large where texture is hard to paint; NaN and 0 as above.
         calibrated: not negative; standard deviations above the normal references where the bundle has some, else
             the difference itself; smoothed; 0 in the padding and where no pass hid the patch. Of a bundle with bands:
-            as `anomaly_bands.excess_in_bands` has it.
+            as `anomaly_bands.excess_in_bands` has it, then `AnomalyReference.beyond_normal`.
         scaled: `calibrated` as it is shown and boxed, in [0, 1].
         score: mean of `calibrated` over the picture.
         percentile: of the score among the normal references, 0 to 100; None where there are none to compare with.
@@ -68,7 +68,8 @@ def measure(
         raw = difference if reference is None else reference.excess(difference)
         calibrated = smooth(raw, known, spec.smoothing_px)
     else:
-        calibrated = excess_in_bands(signed, known, spec.bands, spec.smoothing_px, reference)
+        drawn = excess_in_bands(signed, known, spec.bands, spec.smoothing_px, reference)
+        calibrated = drawn if reference is None else np.where(known, reference.beyond_normal(drawn), np.float32(0))
     score = float(calibrated[known].mean(dtype=np.float64))
     return AnomalyMap(
         reconstruction=painting.reconstruction,

@@ -162,7 +162,7 @@ def test_the_classifier_of_a_bundle_is_kept_byte_for_byte(tmp_path, folder, netw
 
 
 def test_the_reconstructor_of_a_bundle_is_kept_byte_for_byte(tmp_path, folder, networks, material):
-    """With its references, beside another classifier; the card says whose it is."""
+    """Beside another classifier. From the same pictures its references come out the same; the card says whose it is."""
     kept, pretraining = reconstructor_of(folder)
     torch.manual_seed(1)
     other = Networks(spread(classifier("avg")), kept)

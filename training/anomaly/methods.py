@@ -15,7 +15,7 @@ from models.runtime.anomaly_smooth import smooth
 from models.runtime.manifest import Manifest, ReconstructorSpec
 from models.runtime.session import Session
 from training.anomaly.shuffled import shuffled_session
-from training.reference import difference_statistics, fit_reference
+from training.reference import fit_reference, normal_statistics
 
 PRODUCT: Final = "product"
 INTENSITY, EDGES, MEAN_NORMAL = "intensity", "edges", "image - mean normal"
@@ -42,7 +42,7 @@ def simple_methods(normals: Sequence[ModelInput], manifest: Manifest) -> dict[st
         total += _standard(normal, known)
         count += known
     mean = total / np.maximum(count, 1)
-    reference = difference_statistics([_unpainted(normal) for normal in normals], normals, spec.bands)
+    reference = normal_statistics([_unpainted(normal) for normal in normals], normals, spec)
 
     def alone(normal: ModelInput) -> NDArray[np.float32]:
         return measure(_unpainted(normal), normal.letterbox.content, spec, reference).calibrated

@@ -8,6 +8,7 @@ from pathlib import Path
 from training.commands.model import Subject, add_model_arguments, data_of, open_model
 from training.data.dataset import SPLITS, DataError, Dataset, Row, label_matrix
 from training.evaluation.bootstrap import Resampling
+from training.evaluation.bundle_model import BundleModel
 from training.evaluation.comparison import compare
 from training.evaluation.exclusive import COVIDX_MERGE, exclusive_report
 from training.evaluation.operating import Thresholds
@@ -33,9 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--complete", action="store_true", help="only rows with a known label for every finding")
     parser.add_argument("--against", type=Path, metavar="OTHER", help="a second model, compared on the same images")
     parser.add_argument("--subgroups", action="store_true", help="tables by source, sex, age and view")
-    parser.add_argument(
+    cuts = parser.add_mutually_exclusive_group()
+    cuts.add_argument(
         "--thresholds-from", choices=SPLITS, metavar="SPLIT", help="choose thresholds (Youden) on another split"
     )
+    cuts.add_argument("--threshold-set", metavar="NAME", help="a bundle's set, in place of the one in force")
     parser.add_argument("--merge", action="store_true", help="covidx: count 'positive' as pneumonia")
 
 
@@ -61,7 +64,7 @@ def _findings(subject: Subject, dataset: Dataset, rows: Sequence[Row], options: 
         raise ValueError(f"--merge is for exclusive classes; {dataset.name} has none")
     files, patients = [row.file for row in rows], [row.patient for row in rows]
     draws = {"num_resamples": options.resamples, "seed": options.seed}
-    thresholds = _tuned(subject, dataset, rows, options)
+    thresholds = _named(subject, options.threshold_set) or _tuned(subject, dataset, rows, options)
     scores = score(subject.model, files, options.cache)
     labels = label_matrix(rows, scores.findings)
     report = findings_report(scores, labels, patients, thresholds or scores.thresholds, **draws)
@@ -82,8 +85,11 @@ def _findings(subject: Subject, dataset: Dataset, rows: Sequence[Row], options: 
 
 
 def _exclusive(subject: Subject, dataset: Dataset, rows: Sequence[Row], options: argparse.Namespace) -> dict[str, Json]:
-    if options.against or options.subgroups or options.thresholds_from:
-        raise ValueError(f"--against, --subgroups and --thresholds-from are for findings; {dataset.name} has classes")
+    if options.against or options.subgroups or options.thresholds_from or options.threshold_set:
+        raise ValueError(
+            "--against, --subgroups, --thresholds-from and --threshold-set are for findings; "
+            f"{dataset.name} has classes"
+        )
     if subject.model.findings != dataset.findings:
         raise ValueError(f"{subject.model.name} does not have the classes {', '.join(dataset.findings)}")
     scores = score(subject.model, [row.file for row in rows], options.cache)
@@ -95,6 +101,14 @@ def _exclusive(subject: Subject, dataset: Dataset, rows: Sequence[Row], options:
     _print(f"{len(rows)} images of {resampling.counts.shape[1]} patients; {_draws(options)}.")
     _print(*exclusive_lines(report))
     return {"report": exclusive_json(report)}
+
+
+def _named(subject: Subject, name: str | None) -> Thresholds | None:
+    if name is None:
+        return None
+    if not isinstance(subject.model, BundleModel):
+        raise ValueError(f"--threshold-set: {subject.model.name} is no bundle, and has none")  # noqa: TRY004  # the caller's mistake
+    return subject.model.threshold_set(name)
 
 
 def _tuned(subject: Subject, dataset: Dataset, rows: Sequence[Row], options: argparse.Namespace) -> Thresholds | None:

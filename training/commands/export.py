@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from models.nets.architecture import Classifier
+from models.nets.architecture import Classifier, Network
 from models.nets.checkpoint import load
 from models.nets.mae import MaskedAutoencoder
 from models.runtime.bundle import MANIFEST_NAME, Bundle, load_bundle
@@ -61,37 +61,41 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def reconstructor_of(folder: Path) -> tuple[MaskedAutoencoder | KeptReconstructor, Mapping[str, Any]]:
-    """The reconstructor, and how it was trained."""
+    """The reconstructor of a run or of a bundle, and how it was trained."""
     if (folder / MANIFEST_NAME).is_file():
         return _kept_reconstructor(load_bundle(folder))
-    network = load(folder / NETWORK)
+    network, description = _of_run(folder)
     if not isinstance(network, MaskedAutoencoder):
         raise ValueError("--pretrained: a bundle needs a masked autoencoder")  # noqa: TRY004  # a mistake of the caller's, said in one line
-    return network.eval(), Run(folder).description()
+    return network, description
+
+
+def classifier_of(folder: Path) -> tuple[Classifier | KeptClassifier, Mapping[str, Any]]:
+    """The classifier of a run or of a bundle, and how it was trained."""
+    if (folder / MANIFEST_NAME).is_file():
+        return _kept_classifier(load_bundle(folder))
+    network, description = _of_run(folder)
+    if not isinstance(network, Classifier):
+        raise ValueError("--finetuned: a bundle needs a classifier")  # noqa: TRY004  # a mistake of the caller's, said in one line
+    return network, description
+
+
+def _of_run(folder: Path) -> tuple[Network, Mapping[str, Any]]:
+    return load(folder / NETWORK).eval(), Run(folder).description()
 
 
 def _kept_reconstructor(bundle: Bundle) -> tuple[KeptReconstructor, Mapping[str, Any]]:
     manifest = bundle.manifest
     spec = manifest.reconstructor
-    if spec is None or spec.reference is None:
-        raise ValueError(f"--pretrained: {manifest.name} has no reconstructor with references that could be kept")
-    kept = KeptReconstructor(bundle.files[spec.file], bundle.files[spec.reference.file], spec, manifest.input.side)
+    if spec is None:
+        raise ValueError(f"--pretrained: {manifest.name} has no reconstructor that could be kept")
+    kept = KeptReconstructor(bundle.files[spec.file], spec, manifest.input.side)
     trained = cast("dict[str, Any]", manifest.provenance["pretraining"])
-    note = f"The reconstructor is that of {manifest.name} {manifest.version}, byte for byte, with its references."
+    note = f"The reconstructor is that of {manifest.name} {manifest.version}, byte for byte; its references are new."
     return kept, {**trained, "note": note}
 
 
-def classifier_of(folder: Path) -> tuple[Classifier | KeptClassifier, Mapping[str, Any]]:
-    """The classifier, and how it was trained."""
-    if (folder / MANIFEST_NAME).is_file():
-        return _kept(load_bundle(folder))
-    network = load(folder / NETWORK)
-    if not isinstance(network, Classifier):
-        raise ValueError("--finetuned: a bundle needs a classifier")  # noqa: TRY004  # a mistake of the caller's, said in one line
-    return network.eval(), Run(folder).description()
-
-
-def _kept(bundle: Bundle) -> tuple[KeptClassifier, Mapping[str, Any]]:
+def _kept_classifier(bundle: Bundle) -> tuple[KeptClassifier, Mapping[str, Any]]:
     manifest = bundle.manifest
     trained = cast("dict[str, Any]", manifest.provenance["finetuning"])
     started = cast("dict[str, Any]", manifest.provenance["pretraining"])

@@ -1,5 +1,6 @@
 """A bundle under evaluation, through the very code that serves it; no torch is involved."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,7 @@ class BundleModel:
         self.sha256: str | None = bundle.sha256
         self.findings = tuple(finding.name for finding in manifest.findings)
         self.contract: InputContract = manifest.input.contract
-        cuts = [finding.threshold if finding.trained else np.nan for finding in manifest.findings]
-        origin = f"the bundle ({manifest.thresholds.name})"
-        self.thresholds = Thresholds(np.array(cuts), on_probabilities=True, origin=origin)
+        self.thresholds = self._thresholds([one.threshold for one in manifest.findings], manifest.thresholds.name)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, S, S) to (B, F); the maps are not computed."""
@@ -43,9 +42,26 @@ class BundleModel:
         """Calibrated (N, F), NaN where a finding was not trained."""
         return self._classifier.probabilities(logits)
 
+    def threshold_set(self, name: str) -> Thresholds:
+        """A set of the bundle's by its name.
+
+        Raises:
+            ValueError: it has none of this name.
+        """
+        for one in self.manifest.threshold_sets:
+            if one.name == name:
+                return self._thresholds(one.values, name)
+        known = ", ".join(one.name for one in self.manifest.threshold_sets) or "none"
+        raise ValueError(f"{self.name} has no threshold set {name!r}; it has {known}")
+
     def saliency(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, S, S) to raw maps (B, F, G, G), out of the graph."""
         maps = self._classifier.predict(images[:, None], saliency=True).saliency
         if maps is None:
             raise RuntimeError("the classifier was asked for maps and gave none")
         return maps
+
+    def _thresholds(self, values: Sequence[float], name: str) -> Thresholds:
+        """NaN where a finding was not trained."""
+        trained = [finding.trained for finding in self.manifest.findings]
+        return Thresholds(np.where(trained, values, np.nan), on_probabilities=True, origin=f"the bundle ({name})")

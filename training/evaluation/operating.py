@@ -4,6 +4,8 @@ Choosing and reporting are two functions on purpose. A threshold is chosen on on
 split that chose it, every number flatters.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +73,17 @@ def operating_point(labels: NDArray[np.bool_], scores: NDArray[np.floating], thr
         false_positives=int((~present & called).sum()),
         true_negatives=int((~present & ~called).sum()),
         false_negatives=int((present & ~called).sum()),
+    )
+
+
+def pooled(points: Sequence[OperatingPoint]) -> OperatingPoint:
+    """The counts of several findings as one, whose threshold is no number."""
+    return OperatingPoint(
+        threshold=math.nan,
+        true_positives=sum(point.true_positives for point in points),
+        false_positives=sum(point.false_positives for point in points),
+        true_negatives=sum(point.true_negatives for point in points),
+        false_negatives=sum(point.false_negatives for point in points),
     )
 
 

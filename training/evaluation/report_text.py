@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from models.labels import display_name
 from training.evaluation.comparison import Comparison
 from training.evaluation.exclusive import ExclusiveReport
+from training.evaluation.operating import OperatingPoint, pooled
 from training.evaluation.report import FindingReport, FindingsReport
 from training.evaluation.subgroups import SubgroupReport
 from training.evaluation.table import UNDEFINED, ends, number, p_value, table
@@ -25,8 +26,8 @@ def findings_lines(report: FindingsReport) -> list[str]:
     if untrained := [display_name(row.auroc.finding) for row in report.findings if not row.is_trained]:
         lines += ["", f"The model was not trained for: {', '.join(untrained)}."]
     if calibrated:
-        pooled = f"ECE {number(report.calibration_error)}, Brier {number(report.brier)}"
-        lines += ["", f"All findings pooled: {pooled}. Where calibration was fitted on these images, both flatter."]
+        errors = f"ECE {number(report.calibration_error)}, Brier {number(report.brier)}"
+        lines += ["", f"All findings pooled: {errors}. Where calibration was fitted on these images, both flatter."]
     return lines
 
 
@@ -34,19 +35,24 @@ def operating_lines(report: FindingsReport) -> list[str]:
     """Counts and shares at the thresholds; none where there are no thresholds."""
     if not report.thresholds:
         return []
-    rows = []
+    rows, points = [], []
     for row in report.findings:
         point = row.operating
         if point is None:
             rows.append([display_name(row.auroc.finding), UNDEFINED, *[""] * 8])
             continue
-        counts = point.true_positives, point.false_positives, point.true_negatives, point.false_negatives
-        shares = point.sensitivity, point.specificity, point.ppv, point.npv
-        cells = [number(point.threshold), *map(str, counts), *map(number, shares)]
-        rows.append([display_name(row.auroc.finding), *cells])
+        points.append(point)
+        rows.append([display_name(row.auroc.finding), number(point.threshold), *_operating_cells(point)])
+    rows.append(["all together", "", *_operating_cells(pooled(points))])
     header = ["finding", "threshold", "TP", "FP", "TN", "FN", "sensitivity", "specificity", "PPV", "NPV"]
     note = "Where they were chosen on these images, the shares flatter."
     return [f"At thresholds from {report.thresholds}. {note}", "", *table(header, rows)]
+
+
+def _operating_cells(point: OperatingPoint) -> list[str]:
+    counts = point.true_positives, point.false_positives, point.true_negatives, point.false_negatives
+    shares = point.sensitivity, point.specificity, point.ppv, point.npv
+    return [*map(str, counts), *map(number, shares)]
 
 
 def subgroup_lines(reports: Sequence[SubgroupReport]) -> list[str]:

@@ -52,5 +52,6 @@ EXPORT = ExportRecipe(
     version="0.3.0",
     masks=(4, 10),
     smoothing_px=4.0,
+    map_scale=6.0,
     bands_px=(0.0, 12.0),
 )

@@ -41,11 +41,11 @@ def test_at_full_width_a_member_is_torchvision_s_resnet18():
         assert relative_error(ours(_images(64)), theirs(_images(64))) < LOGIT_TOLERANCE
 
 
-def test_start_from__answers_with_the_prevalence_before_it_has_learned_anything():
+def test_start_from_prevalence__answers_with_the_prevalence_before_it_has_learned_anything():
     """Heads see little of the picture, and their bias is the logit, kept away from 0 and 1."""
     torch.manual_seed(0)
     network = SlimClassifier(SlimConfig(TINY, 3, 2, 64)).eval()
-    network.start_from(torch.tensor([0.0, 0.2, 0.5]))
+    network.start_from_prevalence(torch.tensor([0.0, 0.2, 0.5]))
 
     with torch.inference_mode():
         answers = network(_images(64)).sigmoid()

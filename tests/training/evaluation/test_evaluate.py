@@ -32,6 +32,12 @@ def arguments(site, *more: object) -> list[object]:
     return [site / "bundle", *options, "--json", site / "report.json", *more]
 
 
+def together(text: str) -> list[int]:
+    """TP, FP, TN and FN of all findings as one."""
+    line = next(line for line in text.splitlines() if line.startswith("| all together "))
+    return [int(cell) for cell in line.split("|")[3:7]]
+
+
 def change(site, edit) -> None:
     """Rewrite the manifest row by row."""
     with (site / "manifest.csv").open(newline="") as stream:
@@ -114,6 +120,22 @@ class TestFindings:
 
         assert "At thresholds from split train (Youden, 6 images)." in capsys.readouterr().out
         assert json.loads((site / "report.json").read_text())["report"]["thresholds"].startswith("split train")
+
+    def test_a_set_of_the_bundle_cuts_in_place_of_the_one_in_force(self, site, capsys):
+        """All findings together are a row. Unknown sets are refused, and so is a checkpoint."""
+        write_tiny_bundle(site / "bundle", untrained=("Hernia",), threshold_sets=True)
+        run("evaluate", *arguments(site, "--threshold-set", "specific"))
+        specific = together(capsys.readouterr().out)
+        run("evaluate", *arguments(site, "--threshold-set", "sensitive"))
+        sensitive = together(capsys.readouterr().out)
+
+        assert sum(specific[:2]) < sum(sensitive[:2])  # called positive
+        assert sum(specific) == sum(sensitive) == 6 * 13
+        with pytest.raises(ValueError, match="no threshold set 'low'; it has tiny-thresholds, sensitive, specific"):
+            run("evaluate", *arguments(site, "--threshold-set", "low"))
+        _, *rest = arguments(site, "--threshold-set", "specific")
+        with pytest.raises(ValueError, match="is no bundle"):
+            run("evaluate", site / "network.safetensors", *rest)
 
     def test_thresholds_from_the_reported_split_are_refused(self, site):
         """They flatter."""

@@ -9,6 +9,7 @@ from sklearn.metrics import confusion_matrix
 from tests.training.evaluation.samples import LABELS_AND_SCORES
 from training.evaluation.operating import (
     operating_point,
+    pooled,
     threshold_at_sensitivity,
     threshold_at_specificity,
     youden_threshold,
@@ -39,6 +40,16 @@ def test_operating_point__has_the_four_shares():
     point = operating_point(np.array([1, 1, 1, 0, 0], bool), np.array([0.9, 0.8, 0.1, 0.7, 0.2]), 0.5)
 
     assert (2 / 3, 1 / 2, 2 / 3, 1 / 2) == (point.sensitivity, point.specificity, point.ppv, point.npv)
+
+
+def test_pooled__adds_counts_and_has_no_threshold():
+    """Two findings, each with a positive that is found; of three negatives one is called positive."""
+    first = operating_point(np.array([1, 0], bool), np.array([0.9, 0.8]), 0.5)
+    second = operating_point(np.array([1, 0, 0], bool), np.array([0.3, 0.1, 0.1]), 0.2)
+    both = pooled([first, second])
+
+    assert (1.0, 2 / 3) == (both.sensitivity, both.specificity)
+    assert np.isnan(both.threshold)
 
 
 @given(LABELS_AND_SCORES, shares)
