@@ -1,6 +1,5 @@
-"""Does a quantised classifier still say what the original says? AUROC, saliency maps, probabilities, time."""
+"""Does a quantised classifier still say what the original says? AUROC, saliency maps, probabilities."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,6 @@ from training.evaluation.scores import Scores
 
 AUROC_LIMIT = 0.002  # of |mean AUROC - original's|
 IOU_LIMIT = 0.95  # of maps cut at the bundle's threshold, mean over positive findings
-RUNS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,18 +163,6 @@ def map_overlaps(
         if united := int((first | second).sum()):
             found[image, finding] = int((first & second).sum()) / united
     return found
-
-
-def median_ms(classifiers: Sequence[Classifier], image: NDArray[np.uint8], *, saliency: bool) -> list[float]:
-    """Median time of one picture (1, 1, S, S) for each classifier, in turn, after three calls to warm up."""
-    times: list[list[float]] = [[] for _ in classifiers]
-    for run in range(RUNS + 3):
-        for classifier, own in zip(classifiers, times, strict=True):
-            start = time.perf_counter()
-            classifier.predict(image, saliency=saliency)
-            if run >= 3:
-                own.append(1e3 * (time.perf_counter() - start))
-    return [float(np.median(own)) for own in times]
 
 
 def _probabilities(said: Answers) -> NDArray[np.float64]:

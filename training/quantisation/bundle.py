@@ -12,10 +12,11 @@ from models.runtime.bundle import Bundle, write_manifest
 from models.runtime.classifier import Classifier
 from models.runtime.manifest import Manifest
 from training.evaluation.report_json import Json
-from training.quantisation.agreement import Agreement, Pictures, agreement, answers, median_ms
+from training.quantisation.agreement import Agreement, Pictures, agreement, answers
 from training.quantisation.card import quantised_card
 from training.quantisation.graph_edit import count_quantised
 from training.quantisation.schemes import Scheme, prepared, quantised
+from training.quantisation.timing import median_ms
 
 SUFFIX = "-int8"
 

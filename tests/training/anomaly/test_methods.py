@@ -1,5 +1,7 @@
 """What the product has to beat, and the references under which it is measured."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -109,6 +111,27 @@ class TestFitReference:
             inputs[3].image[None, None], [inputs[3].letterbox.content]
         )
         assert anomaly.score == pytest.approx(float(reference.scores[0]), rel=1e-5)
+
+    def test_maps_of_normals_are_as_often_above_normal_here_as_there(self, bundle):
+        """Rare large differences on the left, frequent small ones on the right: equal deviations, unequal maps."""
+        spec = bundle.manifest.reconstructor.model_copy(
+            update={"bands": BandsSpec(widths_px=(0,), darker=0.5), "reference": None, "smoothing_px": 1.0}
+        )
+        manifest = bundle.manifest.model_copy(update={"reconstructor": spec})
+        session = open_session(bundle.files[spec.file])
+        random = np.random.default_rng(0)
+        noise = random.normal(0, 10, (80, 32, 32))
+        noise[:, :, :16] *= random.choice([0.5, 6], (80, 32, 16), p=[0.9, 0.1])
+        normals = [prepare(np.clip(128 + one, 0, 255).astype(np.uint8), InputContract(32)) for one in noise]
+        reference = fit_reference(manifest, session, normals[:60])
+        images = np.stack([one.image for one in normals[60:]])[:, None]
+
+        gaps = []
+        for used in (replace(reference, log_map=None), reference):
+            maps = np.stack([one.calibrated for one in AnomalyDetector(manifest, session, used).run(images)])
+            is_high = maps > np.median(maps)
+            gaps.append(abs(is_high[:, :, :12].mean() - is_high[:, :, 20:].mean()))
+        assert gaps[1] < gaps[0] / 2
 
     def test_without_bands_is_of_the_absolute_difference(self, bundle, inputs):
         """As bundles without bands have it: not negative, and every normal has a score."""
