@@ -1,5 +1,6 @@
 """A recipe from its data to its file: what every command that trains does, whatever it is called."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,9 +16,9 @@ from training.head import refit_head, require_both_kinds
 from training.linprobe import linprobe
 from training.material import Sources, labelled, plain, unlabelled
 from training.pretrain import pretrain
-from training.recipes.types import FinetuneRecipe, LinprobeRecipe, Recipe, UnlabelledRecipe
+from training.recipes.types import FinetuneRecipe, LinprobeRecipe, ProbeRecipe, Recipe, UnlabelledRecipe
 from training.run import NETWORK, Run
-from training.trunks import build_classifier
+from training.trunks import build_classifier, build_probe
 
 
 def carry_out(recipe: Recipe, sources: Sources, start: Path | None, run: Run, engine: Engine, fabric: Fabric) -> bool:
@@ -45,6 +46,8 @@ def carry_out(recipe: Recipe, sources: Sources, start: Path | None, run: Run, en
             network = _unlabelled(recipe, sources, run, engine, fabric)
         case FinetuneRecipe() | LinprobeRecipe():
             network = _labelled(recipe, sources, start, run, engine, fabric)
+        case ProbeRecipe():
+            network = _probed(recipe, sources, start, run, fabric)
         case _:
             raise ValueError(f"{recipe.name}: {type(recipe).__name__} trains nothing")
     if network is None:
@@ -89,3 +92,16 @@ def _labelled(
     if not isinstance(network, VitClassifier):
         raise ValueError(f"{recipe.name}: linear probing is for vision transformers")  # noqa: TRY004  # the recipe's mistake
     return linprobe(recipe, network, material.data, run, engine, fabric)
+
+
+def _probed(recipe: ProbeRecipe, sources: Sources, start: Path | None, run: Run, fabric: Fabric) -> Network:
+    if start is None:
+        raise ValueError(f"{recipe.name}: a probe needs a trunk, give it with --init")
+    with fabric.rank_zero_first():  # packing
+        material = labelled(recipe, sources)
+    require_both_kinds(material.findings, material.data.labels)
+    run.describe(recipe, material.rows, start)
+    probe = build_probe(recipe, len(material.findings), start).to(fabric.device)
+    images = plain(material.rows, replace(recipe, image_size_px=recipe.given_px), sources)
+    refit_head(probe, images, material.data.labels, inverse_penalty=recipe.inverse_penalty)
+    return probe.cpu()

@@ -21,7 +21,7 @@ from training.material import Labelled, Sources, labelled, plain
 from training.metrics import AurocReport, auroc_report
 from training.out_of_fold import OUT_OF_FOLD, OutOfFold, write_out_of_fold
 from training.recipes.crossval_types import CrossvalRecipe
-from training.recipes.types import FinetuneRecipe
+from training.recipes.types import FinetuneRecipe, ProbeRecipe
 from training.run import DESCRIPTION, NETWORK, Run, described
 from training.selection import logits_of
 
@@ -84,7 +84,7 @@ def crossval(
     return outcome
 
 
-def member_of(recipe: CrossvalRecipe, seed: int, fold: int) -> FinetuneRecipe:
+def member_of(recipe: CrossvalRecipe, seed: int, fold: int) -> FinetuneRecipe | ProbeRecipe:
     """The recipe of one member; each has randomness of its own."""
     own_seed = 1000 * seed + fold
     name = f"seed-{seed}-fold-{fold}"
@@ -100,7 +100,7 @@ class _Part:
 
 
 def _trained(
-    member: FinetuneRecipe, sources: Sources, start: Path | None, folder: Path, execution: Execution
+    member: FinetuneRecipe | ProbeRecipe, sources: Sources, start: Path | None, folder: Path, execution: Execution
 ) -> Classifier | None:
     if not (folder / NETWORK).exists():
         run = execution.open_run(folder)
@@ -112,7 +112,9 @@ def _trained(
     return network
 
 
-def _scored(member: FinetuneRecipe, network: Classifier, sources: Sources, side_px: int, fabric: Fabric) -> _Part:
+def _scored(
+    member: FinetuneRecipe | ProbeRecipe, network: Classifier, sources: Sources, side_px: int, fabric: Fabric
+) -> _Part:
     held = labelled(member, sources, held_out=True)
     images = plain(held.rows, replace(member, image_size_px=side_px), sources)
     table = statistics_table(member.data, member.normalisation).numpy()

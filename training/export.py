@@ -44,7 +44,7 @@ class Material:
         out_of_fold: scores of training images by networks that have not seen their patients: calibration, thresholds.
             None fits both on the held-out rows.
         pretraining: the pre-training run's description (`training.run.Run.describe`).
-        finetuning: the fine-tuning run's.
+        finetuning: the supervised run's, or of each member of a committee.
         normals: training rows without finding, which give the anomaly map's statistics by position; the held-out ones
             then give scores alone, so that a map of a held-out picture is measured against others. Empty takes the
             held-out ones for both.
@@ -53,7 +53,7 @@ class Material:
     held_out: Sequence[Row]
     out_of_fold: OutOfFold | None
     pretraining: Mapping[str, Any]
-    finetuning: Mapping[str, Any]
+    finetuning: Sequence[Mapping[str, Any]]
     normals: Sequence[Row] = ()
 
     def fitted_on(self, labels: NDArray[np.float32], logits: NDArray[np.float32]) -> Fitted:
@@ -83,7 +83,7 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     inputs = [read_input(row.file, contract) for row in material.held_out]
     images = np.stack([item.image for item in inputs])[:, None]
     labels = label_matrix(material.held_out)
-    deviations = write_graphs(networks, images[:8], recipe.masks, folder)
+    deviations = write_graphs(networks, images[:8], recipe, folder)
 
     session = open_session((folder / CLASSIFIER).read_bytes())
     logits, maps = parity.run_session(session, ("logits", "saliency"), images)
@@ -115,7 +115,7 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     manifest = _with_reference(manifest, painter, painting, (normals, scored), folder)
     provenance = {
         "pretraining": dict(material.pretraining),
-        "finetuning": dict(material.finetuning),
+        "finetuning": [dict(one) for one in material.finetuning],
         "held_out_images": len(images),
         "mean_auroc": report.mean,
         "parity": deviations,

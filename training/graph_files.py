@@ -14,8 +14,10 @@ from models.runtime.anomaly import complementary_keeps
 from models.runtime.manifest import ClassifierSpec, ReconstructorSpec
 from models.runtime.session import Session, open_session
 from training import parity
+from training.committee import Committee
 from training.graphs import ClassifierGraph, ReconstructorGraph
-from training.onnx_file import store_half, to_onnx, write_onnx
+from training.onnx_file import store_bytes, store_half, to_onnx, write_onnx
+from training.recipes.types import ExportRecipe
 from training.torchscript import write_torchscript
 
 CLASSIFIER, RECONSTRUCTOR = "classifier.onnx", "reconstructor.onnx"
@@ -53,7 +55,7 @@ class KeptReconstructor:
 class Networks:
     """What a bundle is made of; networks are in eval mode on the CPU."""
 
-    classifier: Classifier | KeptClassifier
+    classifier: Classifier | Committee | KeptClassifier
     autoencoder: MaskedAutoencoder | KeptReconstructor
 
     @property
@@ -64,13 +66,13 @@ class Networks:
         return self.autoencoder.config.image_size_px
 
 
-def write_graphs(networks: Networks, images: NDArray[np.uint8], masks: Sequence[int], folder: Path) -> dict[str, float]:
+def write_graphs(networks: Networks, images: NDArray[np.uint8], recipe: ExportRecipe, folder: Path) -> dict[str, float]:
     """Export both graphs, check them against their networks, and write what ships; a kept graph is copied.
 
     Args:
         networks: trained.
         images: (N, 1, S, S) uint8 pictures to compare on, two at least.
-        masks: numbers of groups K; the first is compared.
+        recipe: numbers of groups K, of which the first is compared, and how weights are stored.
         folder: of the bundle.
 
     Returns:
@@ -83,24 +85,26 @@ def write_graphs(networks: Networks, images: NDArray[np.uint8], masks: Sequence[
         (folder / CLASSIFIER).write_bytes(networks.classifier.graph)
         deviations = {}
     else:
-        deviations = _write_classifier(networks.classifier, images, folder)
+        deviations = _write_classifier(networks.classifier, images, recipe.weights, folder)
     if isinstance(networks.autoencoder, KeptReconstructor):
         (folder / RECONSTRUCTOR).write_bytes(networks.autoencoder.graph)
         return deviations
-    return deviations | _write_reconstructor(networks.autoencoder, images, masks, folder)
+    return deviations | _write_reconstructor(networks.autoencoder, images, recipe.masks, folder)
 
 
-def _write_classifier(network: Classifier, images: NDArray[np.uint8], folder: Path) -> dict[str, float]:
+def _write_classifier(
+    network: Classifier | Committee, images: NDArray[np.uint8], weights: str, folder: Path
+) -> dict[str, float]:
     classifier = ClassifierGraph(network).eval()
     example = torch.from_numpy(images[:2])
     full = to_onnx(classifier, {"image": example}, ("logits", "saliency"), {"image": {0: "batch"}})
     logits, maps = parity.run_module(classifier, images)
     expected = logits, maps
-    stored = store_half(full)
+    stored = store_half(full) if weights == "float16" else store_bytes(full)
     exact = parity.classifier_deviation(expected, _run_classifier(open_session(full.SerializeToString()), images))
     rounded = parity.classifier_deviation(expected, _run_classifier(open_session(stored.SerializeToString()), images))
     exact.require(parity.LOGIT_TOLERANCE, parity.MAP_TOLERANCE, "ONNX against the network")
-    rounded.require(parity.STORED_LOGIT_TOLERANCE, parity.STORED_MAP_TOLERANCE, "float16 file against the network")
+    rounded.require(*parity.STORED_TOLERANCES[weights], f"{weights} file against the network")
     scripted = write_torchscript(classifier, example, folder / "classifier.torchscript.pt")
     scripted_logits, scripted_maps = parity.run_module(scripted, images)
     parity.classifier_deviation(expected, (scripted_logits, scripted_maps)).require(

@@ -6,13 +6,14 @@ from torch import Tensor, nn
 from models.nets.architecture import Classifier
 from models.nets.mae import MaskedAutoencoder
 from models.nets.patches import unpatchify
+from training.committee import Committee
 from training.data.crops import GREY_MEAN, GREY_STD, normalise
 
 
 class ClassifierGraph(nn.Module):
     """image uint8 (B, 1, S, S) -> logits (B, F), saliency (B, F, G, G); normalisation inside."""
 
-    def __init__(self, network: Classifier) -> None:
+    def __init__(self, network: Classifier | Committee) -> None:
         super().__init__()
         self.network = network
 

@@ -15,8 +15,11 @@ from training.data.dataset import DataError, Dataset, Row, without_patients_of
 from training.data.packed import PackedImages, pack
 from training.data.splits import fold_of
 from training.finetune import LabelledImages
-from training.recipes.types import FinetuneRecipe, LinprobeRecipe, Recipe
+from training.recipes.types import FinetuneRecipe, LinprobeRecipe, ProbeRecipe, Recipe
 from training.selection import Held
+
+Supervised = FinetuneRecipe | LinprobeRecipe | ProbeRecipe
+Folded = FinetuneRecipe | ProbeRecipe  # may leave a fold of their patients out
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def unlabelled(recipe: Recipe, sources: Sources) -> Unlabelled:
     return Unlabelled(tuple(row for rows in chosen for row in rows), _packed(recipe, chosen, sources))
 
 
-def labelled(recipe: FinetuneRecipe | LinprobeRecipe, sources: Sources, *, held_out: bool = False) -> Labelled:
+def labelled(recipe: Supervised, sources: Sources, *, held_out: bool = False) -> Labelled:
     """Training images with labels, and the validation images that choose among epochs.
 
     Args:
@@ -100,31 +103,34 @@ def labelled(recipe: FinetuneRecipe | LinprobeRecipe, sources: Sources, *, held_
     if any(dataset.findings != first.findings for dataset in datasets):
         raise DataError(f"{', '.join(recipe.data)} do not share one vocabulary")
     chosen = [_share(_permitted(_supervised(recipe, dataset, "train"), sources), recipe.share) for dataset in datasets]
-    if isinstance(recipe, FinetuneRecipe) and recipe.folds:
+    if isinstance(recipe, Folded) and recipe.folds:
         chosen = [[row for row in part if (_fold(row, recipe) == recipe.held_fold) == held_out] for part in chosen]
     rows = [row for part in chosen for row in part]
     if not rows:
         raise DataError(f"{', '.join(recipe.data)}: no row of the training split has the labels that are needed")
-    held = _held(recipe, datasets, sources) if recipe.eval_every else None
+    is_selecting = not isinstance(recipe, ProbeRecipe) and recipe.eval_every
+    held = _held(recipe, datasets, sources) if is_selecting else None
     images = _packed(recipe, chosen, sources)
     data = LabelledImages(images, first.labels(rows), first.is_exclusive, held)
     return Labelled(first.findings, tuple(rows), data)
 
 
-def _supervised(recipe: FinetuneRecipe | LinprobeRecipe, dataset: Dataset, split: str) -> list[Row]:
+def _supervised(recipe: Supervised, dataset: Dataset, split: str) -> list[Row]:
     """Rows of a split whose labels suffice."""
     complete = frozenset(dataset.findings)
-    rows = [row for row in dataset.split(split) if (row.known == complete if recipe.known == "all" else row.known)]
+    rows = [row for row in dataset.split(split) if row.known]
+    if recipe.known != "any":
+        rows = [row for row in rows if (row.known == complete) == (recipe.known == "all")]
     if split == "train" and not recipe.keep_boxes:
         rows = without_patients_of(rows, [row for row in rows if row.has_box])
     return rows
 
 
-def _fold(row: Row, recipe: FinetuneRecipe) -> int:
+def _fold(row: Row, recipe: Folded) -> int:
     return fold_of(row.patient, recipe.folds)
 
 
-def _held(recipe: FinetuneRecipe | LinprobeRecipe, datasets: Sequence[Dataset], sources: Sources) -> Held:
+def _held(recipe: Supervised, datasets: Sequence[Dataset], sources: Sources) -> Held:
     chosen = [_permitted(_supervised(recipe, dataset, "val"), sources) for dataset in datasets]
     rows = [row for part in chosen for row in part]
     if not rows:

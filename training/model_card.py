@@ -1,6 +1,6 @@
 """README.md of a bundle: what the model is, what it was made from, what it was measured to do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ class CardFacts:
         report: AUROC on images that no weight was trained on.
         evaluated_on: those images in words, with counts.
         pretraining: the run's description (`training.run.Run.describe`).
-        finetuning: likewise.
+        finetuning: likewise, of each network whose logits are averaged.
         fitted_on: images of calibration and thresholds, in words.
         calibration_error: expected calibration error on the images of the report.
         by_chance: what that error would be on as many images if every probability were right.
@@ -26,7 +26,7 @@ class CardFacts:
     report: AurocReport
     evaluated_on: str
     pretraining: Mapping[str, Any]
-    finetuning: Mapping[str, Any]
+    finetuning: Sequence[Mapping[str, Any]]
     fitted_on: str
     calibration_error: float
     by_chance: float
@@ -40,6 +40,7 @@ SOURCES = (
 )
 
 
+AVERAGED = "- The classifier's logits are the mean of those networks' logits."
 PURPOSE = (
     "Scores a frontal chest radiograph for the 14 findings of ChestX-ray14 (`classifier.onnx`, with Grad-CAM maps)",
     "and paints what a masked autoencoder expects to see (`reconstructor.onnx`). `bundle.json` states the inputs,",
@@ -77,14 +78,15 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
             "",
             "## How it was made",
             "",
-            _pretraining_line(facts.pretraining),
-            _finetuning_line(facts.finetuning),
-            *[f"- {run['note']}" for run in (facts.pretraining, facts.finetuning) if run.get("note")],
+            f"- Reconstructor: {_pretraining_words(facts.pretraining)}",
+            *[line for run in facts.finetuning for line in _classifier_lines(run)],
+            *[f"- {run['note']}" for run in (facts.pretraining, *facts.finetuning) if run.get("note")],
+            *([AVERAGED] if len(facts.finetuning) > 1 else []),
             "- Patients of the held-out images, and patients with a radiologist's box, were kept out of fine-tuning.",
             "",
-            "| images of | pre-training | fine-tuning |",
+            "| images of | without labels | with labels |",
             "|---|---|---|",
-            *_source_rows(facts.pretraining["sources"], facts.finetuning["sources"]),
+            *_source_rows(facts),
             "",
             "## What it does",
             "",
@@ -114,41 +116,79 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
     )
 
 
-def _pretraining_line(run: Mapping[str, Any]) -> str:
+def _classifier_lines(run: Mapping[str, Any]) -> Iterator[str]:
+    """How a network was made, then what it started from."""
+    yield f"- Classifier: {_probe_words(run) if _is_probe(run) else _finetuning_words(run)}"
+    if start := _started_from(run):
+        words = _pretraining_words(start) if "decoder" in start["recipe"] else _finetuning_words(start)
+        yield f"  It started from: {words}"
+
+
+def _pretraining_words(run: Mapping[str, Any]) -> str:
     recipe, optim = run["recipe"], run["recipe"]["optim"]
     ratios = recipe.get("mask_ratios") or [recipe["mask_ratio"]]
     return (
-        f"- Pre-training: masked autoencoder, encoder `{recipe['encoder']}`, decoder `{recipe['decoder']}`, "
+        f"masked autoencoder, encoder `{recipe['encoder']}`, decoder `{recipe['decoder']}`, "
         f"{' or '.join(f'{ratio:.0%}' for ratio in ratios)} of the patches hidden, {optim['epochs']} epochs over "
         f"{run['num_images']} images, batch {optim['batch']} (recipe `{recipe['name']}`)."
     )
 
 
-def _finetuning_line(run: Mapping[str, Any]) -> str:
+def _probe_words(run: Mapping[str, Any]) -> str:
+    recipe = run["recipe"]
+    return (
+        f"logistic regression, C = {recipe['inverse_penalty']}, over mean and spread of the patches of a frozen "
+        f"`{recipe['encoder']}` at {recipe['image_size_px']} px; {_images(run)} (recipe `{recipe['name']}`)."
+    )
+
+
+def _finetuning_words(run: Mapping[str, Any]) -> str:
     recipe, optim, repeated = run["recipe"], run["recipe"]["optim"], run.get("crossval")
     penalty = recipe.get("refit_head")
     refit = f", then the head solved anew by logistic regression, C = {penalty}" if penalty else ""
-    images = f"{run['num_images']} images with all 14 labels"
+    images = _images(run)
     if repeated:
         seeds = len(repeated["seeds"])
-        is_random = "start_sha256" in run and run["start_sha256"] is None  # older descriptions do not say
-        origin = ", from random weights" if is_random else ""
         images += (
             f", {repeated['folds']} folds by patient, {seeds} seed{'s' if seeds > 1 else ''}: the mean of the logits "
-            f"of {repeated['networks']} networks `{recipe['encoder']}` at {recipe['image_size_px']} px{origin}, each "
+            f"of {repeated['networks']} networks `{recipe['encoder']}` at {recipe['image_size_px']} px, each "
             "of which has not seen a fold"
         )
+    is_random = "start" in run and run["start"] is None  # older descriptions do not say
+    origin = "from random weights, " if is_random else ""
     averaged = f", weights averaged with decay {recipe['average']}" if recipe.get("average") else ""
     return (
-        f"- Supervised training: {optim['epochs']} epochs over {images}; batch {optim['batch']}, layer decay "
+        f"{origin}{optim['epochs']} epochs over {images}; batch {optim['batch']}, layer decay "
         f"{optim['layer_decay']}, DropPath {recipe['drop_path']}, `{recipe['rand_augment']}`{averaged}{refit} (recipe "
         f"`{recipe['name']}`)."
     )
 
 
-def _source_rows(pretraining: Mapping[str, int], finetuning: Mapping[str, int]) -> list[str]:
-    names = sorted({*pretraining, *finetuning})
-    return [f"| `{name}` | {pretraining.get(name, 0)} | {finetuning.get(name, 0)} |" for name in names]
+def _images(run: Mapping[str, Any]) -> str:
+    labels = {"all": "all 14 labels", "any": "at least one label", "some": "some of the labels"}
+    return f"{run['num_images']} images with {labels[run['recipe'].get('known', 'all')]}"
+
+
+def _is_probe(run: Mapping[str, Any]) -> bool:
+    return "inverse_penalty" in run["recipe"]
+
+
+def _started_from(run: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What is known of the run that a run started from."""
+    return (run.get("start") or {}).get("run")
+
+
+def _source_rows(facts: CardFacts) -> list[str]:
+    """Images by source; one that several runs have seen counts once."""
+    runs = [facts.pretraining, *facts.finetuning, *filter(None, map(_started_from, facts.finetuning))]
+    unlabelled = [run["sources"] for run in runs if "decoder" in run["recipe"]]
+    labelled = [run["sources"] for run in runs if "decoder" not in run["recipe"]]
+    names = sorted({name for sources in (*unlabelled, *labelled) for name in sources})
+    return [f"| `{name}` | {_most(unlabelled, name)} | {_most(labelled, name)} |" for name in names]
+
+
+def _most(counted: Sequence[Mapping[str, int]], name: str) -> int:
+    return max((one.get(name, 0) for one in counted), default=0)
 
 
 def _number(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,22 @@ class OutOfFold:
         """(N, F), averaged over the seeds: an ensemble of as many networks as there are seeds."""
         mean: NDArray[np.float32] = self.logits.mean(axis=0)
         return mean
+
+
+def joint_scores(outcomes: Sequence[OutOfFold]) -> OutOfFold:
+    """What the mean of several networks' logits says of the same images, one cross-validation.
+
+    Raises:
+        ValueError: they are of other images or findings.
+    """
+    first, *others = outcomes
+    logits = [first.mean_logits]
+    for other in others:
+        places = {file: place for place, file in enumerate(other.files)}
+        if set(places) != set(first.files) or other.findings != first.findings:
+            raise ValueError("out-of-fold scores of a committee are of the same images and findings")
+        logits.append(other.mean_logits[[places[file] for file in first.files]])
+    return replace(first, logits=np.mean(logits, axis=0, keepdims=True))
 
 
 def write_out_of_fold(outcome: OutOfFold, seeds: Sequence[int], path: Path) -> None:

@@ -148,13 +148,20 @@ class Run:
 def described(recipe: Recipe, rows: Sequence[Row], start: Path | None = None) -> dict[str, Any]:
     """What `run.json` says of a recipe, overrides included, of what it is run on, and of the checkpoint it starts from.
 
-    `start_sha256` is None for random weights.
+    `start` is None for random weights; else the checkpoint's hash, and what the `run.json` beside it says.
     """
     sources = dict(sorted(Counter(row.source or "unnamed" for row in rows).items()))
-    digest = None if start is None else hashlib.sha256(start.read_bytes()).hexdigest()
-    content = {"recipe": asdict(recipe), "num_images": len(rows), "sources": sources, "start_sha256": digest}
+    content = {"recipe": asdict(recipe), "num_images": len(rows), "sources": sources, "start": _described_start(start)}
     description: dict[str, Any] = json.loads(json.dumps(content, default=str))
     return description
+
+
+def _described_start(start: Path | None) -> dict[str, Any] | None:
+    if start is None:
+        return None
+    beside = start.parent / DESCRIPTION
+    run = json.loads(beside.read_text()) if start.name == NETWORK and beside.exists() else None
+    return {"sha256": hashlib.sha256(start.read_bytes()).hexdigest(), "run": run}
 
 
 def _step_of(line: str) -> int:

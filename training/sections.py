@@ -10,12 +10,14 @@ from models.labels import CHESTXRAY14, display_name
 from models.nets.architecture import Classifier
 from models.nets.densenet import DenseNetClassifier
 from models.nets.mae import MaskedAutoencoder
+from models.nets.probe import ProbeClassifier
 from models.nets.resnet import ResNetClassifier
 from models.nets.slim_resnet import SlimClassifier
 from models.nets.vit import VitClassifier
 from models.runtime.calibration import calibrate
 from models.runtime.manifest import BandsSpec, ClassifierSpec, Finding, ReconstructorSpec
 from training.calibration import fit, threshold_sets
+from training.committee import Committee
 from training.graph_files import CLASSIFIER, RECONSTRUCTOR, KeptClassifier, KeptReconstructor
 from training.recipes.types import ExportRecipe
 
@@ -41,7 +43,9 @@ def findings(fitted: Fitted) -> dict[str, Any]:
     return {"findings": entries, "thresholds": in_force, "threshold_sets": sets}
 
 
-def classifier_spec(recipe: ExportRecipe, network: Classifier | KeptClassifier, grid: int) -> ClassifierSpec:
+def classifier_spec(
+    recipe: ExportRecipe, network: Classifier | Committee | KeptClassifier, grid: int
+) -> ClassifierSpec:
     """Of the classifier's graph, whose maps are (grid, grid)."""
     if isinstance(network, KeptClassifier):
         return network.spec.model_copy(update={"file": CLASSIFIER})
@@ -54,6 +58,10 @@ def classifier_spec(recipe: ExportRecipe, network: Classifier | KeptClassifier, 
             layer = "layer4"
         case SlimClassifier():
             layer = "members.*.layer4"
+        case ProbeClassifier():
+            layer = "trunk.norm"
+        case Committee():
+            layer = "members.*"
     is_token = isinstance(network, VitClassifier) and network.global_pool == "token"
     return ClassifierSpec(
         file=CLASSIFIER,

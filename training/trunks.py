@@ -1,17 +1,20 @@
 """Networks by their names in recipes."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 import torch
 from torch import nn
 
 from models.nets.architecture import Classifier
+from models.nets.checkpoint import initialise_encoder
 from models.nets.densenet import DENSENET121, DenseNetClassifier, DenseNetShape
+from models.nets.probe import ProbeClassifier, ProbeConfig
 from models.nets.resnet import RESNET50, ResNetClassifier, ResNetShape
 from models.nets.slim_resnet import SLIM18, SlimClassifier, SlimConfig, SlimShape
 from models.nets.vit import VIT_SHAPES, VitClassifier, vit
-from training.recipes.types import FinetuneRecipe, LinprobeRecipe
+from training.recipes.types import FinetuneRecipe, LinprobeRecipe, ProbeRecipe
 
 CNN_SHAPES: Mapping[str, DenseNetShape | ResNetShape] = {"densenet121": DENSENET121, "resnet50": RESNET50}
 SLIM_SHAPES: Mapping[str, SlimShape] = {"slim18": SLIM18}
@@ -50,9 +53,25 @@ def build_classifier(recipe: FinetuneRecipe | LinprobeRecipe, num_findings: int)
     return network
 
 
+def build_probe(recipe: ProbeRecipe, num_findings: int, start: Path) -> ProbeClassifier:
+    """A probe whose trunk is that of a checkpoint; its head is random.
+
+    Raises:
+        CheckpointError: as `initialise_encoder`.
+    """
+    torch.manual_seed(recipe.seed)
+    side_px, shape = recipe.image_size_px, VIT_SHAPES[recipe.encoder]
+    carrier = VitClassifier(shape, num_findings=num_findings, image_size_px=side_px)
+    initialise_encoder(carrier, start)
+    probe = ProbeClassifier(ProbeConfig(shape, num_findings, side_px))
+    encoder = {name: value for name, value in carrier.state_dict().items() if not name.startswith("head.")}
+    probe.trunk.load_state_dict(encoder)
+    return probe
+
+
 def head_of(network: Classifier) -> nn.Linear:
     """The last layer, from features to logits."""
     if isinstance(network, SlimClassifier):
         raise ValueError("an ensemble has a head a member, none of its own")  # noqa: TRY004  # the caller's mistake
-    name = {VitClassifier: "head", DenseNetClassifier: "classifier", ResNetClassifier: "fc"}[type(network)]
+    name = {DenseNetClassifier: "classifier", ResNetClassifier: "fc"}.get(type(network), "head")
     return cast("nn.Linear", network.get_submodule(name))

@@ -12,16 +12,20 @@ from models.nets.cnn_mae import InpaintingAutoencoder, InpaintingConfig
 from models.nets.densenet import DenseNetClassifier, DenseNetConfig
 from models.nets.mae import MaeConfig, MaskedAutoencoder
 from models.nets.moco import MocoConfig, MomentumContrast
+from models.nets.probe import ProbeClassifier, ProbeConfig
 from models.nets.resnet import ResNetClassifier, ResNetConfig
 from models.nets.slim_resnet import SlimClassifier, SlimConfig
 from models.nets.vit import VitClassifier, VitConfig
 
-Config = VitConfig | DenseNetConfig | ResNetConfig | SlimConfig | MaeConfig | InpaintingConfig | MocoConfig
-Classifier = VitClassifier | DenseNetClassifier | ResNetClassifier | SlimClassifier
+Config = (
+    VitConfig | ProbeConfig | DenseNetConfig | ResNetConfig | SlimConfig | MaeConfig | InpaintingConfig | MocoConfig
+)
+Classifier = VitClassifier | ProbeClassifier | DenseNetClassifier | ResNetClassifier | SlimClassifier
 Network = Classifier | MaskedAutoencoder | InpaintingAutoencoder | MomentumContrast
 
 _KINDS: Mapping[str, type[Config]] = {
     "vit": VitConfig,
+    "probe": ProbeConfig,
     "densenet": DenseNetConfig,
     "resnet": ResNetConfig,
     "slim": SlimConfig,
@@ -32,6 +36,7 @@ _KINDS: Mapping[str, type[Config]] = {
 
 # Those whose constructor takes the architecture as it is.
 _BUILDERS: Mapping[type[Config], Callable[[Any], Network]] = {
+    ProbeConfig: ProbeClassifier,
     SlimConfig: SlimClassifier,
     MaeConfig: MaskedAutoencoder,
     InpaintingConfig: InpaintingAutoencoder,

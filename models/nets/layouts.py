@@ -8,6 +8,7 @@ from torch import Tensor
 from models.errors import CheckpointError
 from models.nets.architecture import Classifier
 from models.nets.densenet import DenseNetClassifier
+from models.nets.probe import ProbeClassifier
 from models.nets.resnet import ResNetClassifier
 from models.nets.slim_resnet import SlimClassifier
 from models.nets.state_dict import below
@@ -60,6 +61,8 @@ def exchange_of(classifier: Classifier) -> Exchange:
     if isinstance(classifier, SlimClassifier):
         heads = tuple(f"members.{place}.fc." for place in range(len(classifier.members)))
         return Exchange(heads, heads)
+    if isinstance(classifier, ProbeClassifier):
+        raise ValueError("a probe takes a whole trunk over, not an encoder's names")  # noqa: TRY004  # the caller's mistake
     left_behind = ("head.", "decoder_", "mask_token")
     if classifier.global_pool == "token":
         return Exchange(left_behind, ("head.",))

@@ -12,6 +12,7 @@ from torch import Tensor
 from models.errors import CheckpointError
 from models.nets.architecture import Config, from_json
 from models.nets.mae import DECODERS, MaeConfig
+from models.nets.probe import ProbeConfig
 from models.nets.recognition_cnn import infer_cnn
 from models.nets.state_dict import count_parts, shape_of
 from models.nets.vit import VIT_SHAPES, Head, VitConfig, VitShape
@@ -40,6 +41,8 @@ def infer(weights: Weights, told: Told) -> Config:
         CheckpointError: the tensors are no network of ours, or contradict the metadata; or something must be told.
     """
     record = None if weights.metadata is None else from_json(weights.metadata)
+    if isinstance(record, ProbeConfig):  # ours alone; names and shapes are compared when it is filled
+        return record
     told = _reconcile(told, _told_by(weights, record))
     config = infer_cnn(weights, record) or _infer_vit(weights, told)
     if record not in (None, config):

@@ -1,5 +1,6 @@
 """A narrow ResNet of basic blocks: what two CPU cores can train on a thousand radiographs, and its ensembles."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -112,6 +113,20 @@ class SlimClassifier(nn.Module):
         images = self._resized(images)
         return torch.stack([member(images) for member in self.members]).mean(dim=0)
 
+    def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, F) and what each position adds to them, (B, F, G, G); its mean is the logit less the bias.
+
+        Raises:
+            ValueError: the network is in training mode, where batch norm has no fixed scale.
+        """
+        if self.training:
+            raise ValueError("maps need batch norm's running statistics: call eval() first")
+        images = self._resized(images)
+        members = [cast("SlimResNet", member) for member in self.members]
+        logits, maps = zip(*[class_activation(one.fc, one.last_stage(images)) for one in members], strict=True)
+        added = torch.stack(maps).mean(dim=0)
+        return torch.stack(logits).mean(dim=0), added * math.prod(added.shape[2:])
+
     def saliency(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and the raw Grad-CAM map of every finding, in one forward pass without autograd.
 
@@ -125,14 +140,10 @@ class SlimClassifier(nn.Module):
             logits (B, F) and maps (B, F, G, G), G = image_size_px / 32, before any scaling.
 
         Raises:
-            ValueError: the network is in training mode, where batch norm has no fixed scale.
+            ValueError: as `evidence`.
         """
-        if self.training:
-            raise ValueError("maps need batch norm's running statistics: call eval() first")
-        images = self._resized(images)
-        members = [cast("SlimResNet", member) for member in self.members]
-        logits, maps = zip(*[class_activation(one.fc, one.last_stage(images)) for one in members], strict=True)
-        return torch.stack(logits).mean(dim=0), functional.relu(torch.stack(maps).mean(dim=0))
+        logits, added = self.evidence(images)
+        return logits, functional.relu(added / math.prod(added.shape[2:]))
 
     def _resized(self, images: Tensor) -> Tensor:
         side_px = self.config.image_size_px

@@ -11,7 +11,9 @@ from models.errors import InvalidBundleError
 from models.imaging.decode import decode
 from models.imaging.preprocess import InputContract, prepare
 from models.labels import CHESTXRAY14
+from models.nets.probe import ProbeClassifier, ProbeConfig
 from models.nets.slim_resnet import SlimClassifier, SlimConfig, SlimShape
+from models.nets.vit import VitShape
 from models.runtime.anomaly import AnomalyDetector, complementary_keeps
 from models.runtime.bundle import load_bundle
 from models.runtime.classifier import Classifier
@@ -20,6 +22,7 @@ from tests.training.tiny import SIDE_PX, autoencoder, classifier, phantoms, spre
 from training import parity
 from training.calibration import fit
 from training.commands.export import classifier_of, reconstructor_of
+from training.committee import Committee
 from training.data.crops import normalise
 from training.data.manifest import read_manifest
 from training.export import Material, export
@@ -61,7 +64,7 @@ def _material(tmp_path_factory, networks):
     present[1::6] = False
     names = np.array(CHESTXRAY14)
     held_out = [replace(row, labels=frozenset(names[line].tolist())) for row, line in zip(rows, present, strict=True)]
-    return Material(held_out, None, DESCRIPTION, DESCRIPTION)
+    return Material(held_out, None, DESCRIPTION, [DESCRIPTION])
 
 
 @pytest.fixture(name="folder", scope="module")
@@ -112,7 +115,7 @@ class TestBundle:
 def test_export__without_parity_writes_no_manifest(tmp_path, networks, material, monkeypatch):
     """A folder without a manifest is no bundle; an older manifest does not survive either."""
     (tmp_path / "bundle.json").write_text("{}")
-    monkeypatch.setattr(parity, "STORED_LOGIT_TOLERANCE", 0.0)
+    monkeypatch.setitem(parity.STORED_TOLERANCES, "float16", (0.0, 0.0))
 
     with pytest.raises(parity.ParityError, match="float16"):
         export(RECIPE, networks, material, tmp_path)
@@ -133,7 +136,10 @@ def test_an_ensemble_is_calibrated_on_out_of_fold_scores(tmp_path, material):
     member = DESCRIPTION["recipe"] | {"image_size_px": 64}
     repeated = DESCRIPTION | {"recipe": member, "crossval": {"folds": 2, "seeds": [0], "networks": 2}}
     manifest = export(
-        RECIPE, Networks(ensemble, autoencoder()), replace(material, out_of_fold=scores, finetuning=repeated), tmp_path
+        RECIPE,
+        Networks(ensemble, autoencoder()),
+        replace(material, out_of_fold=scores, finetuning=[repeated]),
+        tmp_path,
     )
     images = _images(material.held_out)
     with torch.inference_mode():
@@ -146,6 +152,35 @@ def test_an_ensemble_is_calibrated_on_out_of_fold_scores(tmp_path, material):
     assert manifest.findings[0].calibration == fit(scores.mean_logits, labels)[0]
     assert "400 training images" in manifest.threshold_sets[0].description
     assert "2 networks" in (tmp_path / "README.md").read_text()
+
+
+def test_a_committee_serves_the_mean_of_its_members(tmp_path, material):
+    """A narrow ResNet and a probe, their weights as int8: logits, and maps on the finer of their grids."""
+    torch.manual_seed(0)
+    slim = spread(SlimClassifier(SlimConfig(SlimShape((1, 1, 1, 1), 8), 14, image_size_px=64)))
+    probe = spread(ProbeClassifier(ProbeConfig(VitShape(64, 2, 2), 14, image_size_px=48)))
+    network = Committee([slim, probe]).eval()
+    started = DESCRIPTION | {"start": {"sha256": "0" * 64, "run": DESCRIPTION | {"sources": {"unseen": 9}}}}
+    solved = {"name": "solved", "encoder": "vit_small", "inverse_penalty": 0.02, "image_size_px": 48}
+    runs = [DESCRIPTION, started | {"recipe": solved}]
+    recipe = replace(RECIPE, weights="int8")
+    manifest = export(recipe, Networks(network, autoencoder()), replace(material, finetuning=runs), tmp_path)
+    images = _images(material.held_out)
+    with torch.inference_mode():
+        expected, maps = network.saliency(normalise(torch.from_numpy(images)))
+
+    output = Classifier.open(load_bundle(tmp_path), threads=1).predict(images[:, None], saliency=True)
+
+    logits_off, maps_off = parity.STORED_TOLERANCES["int8"]
+    assert output.logits == pytest.approx(expected.numpy(), abs=logits_off)
+    assert output.saliency.shape == tuple(maps.shape) == (len(images), 14, 3, 3)
+    assert output.saliency == pytest.approx(maps.numpy(), abs=maps_off * float(maps.max()))
+    assert 2 == len(manifest.provenance["finetuning"])
+    card = (tmp_path / "README.md").read_text()
+    assert "mean of those networks' logits" in card
+    assert "frozen `vit_small` at 48 px" in card
+    assert "It started from: masked autoencoder" in card
+    assert "| `unseen` | 9 | 0 |" in card
 
 
 def test_the_classifier_of_a_bundle_is_kept_byte_for_byte(tmp_path, folder, networks, material):

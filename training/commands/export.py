@@ -1,7 +1,7 @@
 """`export`: a bundle from two runs."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,9 +11,10 @@ from models.nets.mae import MaskedAutoencoder
 from models.runtime.bundle import MANIFEST_NAME, Bundle, load_bundle
 from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_manifest_arguments, labelled
+from training.committee import Committee
 from training.export import Material, export
 from training.graph_files import KeptClassifier, KeptReconstructor, Networks
-from training.out_of_fold import OUT_OF_FOLD, OutOfFold, read_out_of_fold
+from training.out_of_fold import OUT_OF_FOLD, OutOfFold, joint_scores, read_out_of_fold
 from training.recipes.types import ExportRecipe
 from training.run import NETWORK, Run
 
@@ -31,14 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--finetuned",
         type=Path,
+        nargs="+",
         required=True,
-        help="run folder of finetune, folder of crossval, or a bundle whose classifier is kept as it is",
+        help="folder of finetune, probe or crossval, or a bundle whose classifier is kept; several: a mean of logits",
     )
     parser.add_argument(
         "--out-of-fold",
         type=Path,
+        nargs="+",
         metavar="DIR",
-        help="folder of crossval that calibrates; default: --finetuned, if it is one",
+        help="folders of crossval that calibrate, one for each of --finetuned; default: those themselves",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
 
@@ -47,7 +50,7 @@ def run(options: argparse.Namespace) -> bool:
     """Write the bundle, or raise."""
     recipe = recipe_of(options, "EXPORT", ExportRecipe)
     autoencoder, pretraining = reconstructor_of(options.pretrained)
-    classifier, finetuning = classifier_of(options.finetuned)
+    classifier, finetuning = committee_of(options.finetuned)
     material = Material(
         held_out=labelled(options, "val"),
         out_of_fold=_out_of_fold(options),
@@ -60,6 +63,19 @@ def run(options: argparse.Namespace) -> bool:
     return True
 
 
+def committee_of(
+    folders: Sequence[Path],
+) -> tuple[Classifier | Committee | KeptClassifier, Sequence[Mapping[str, Any]]]:
+    """The classifier of one folder or the committee of several, and how each was trained."""
+    if len(folders) == 1:
+        return classifier_of(folders[0])
+    members, descriptions = zip(*map(classifier_of, folders), strict=True)
+    networks = [member for member in members if not isinstance(member, KeptClassifier)]
+    if len(networks) < len(members):
+        raise ValueError("--finetuned: a bundle's classifier is kept alone, it cannot be one of several")
+    return Committee(networks).eval(), [one for described in descriptions for one in described]
+
+
 def reconstructor_of(folder: Path) -> tuple[MaskedAutoencoder | KeptReconstructor, Mapping[str, Any]]:
     """The reconstructor of a run or of a bundle, and how it was trained."""
     if (folder / MANIFEST_NAME).is_file():
@@ -70,14 +86,14 @@ def reconstructor_of(folder: Path) -> tuple[MaskedAutoencoder | KeptReconstructo
     return network, description
 
 
-def classifier_of(folder: Path) -> tuple[Classifier | KeptClassifier, Mapping[str, Any]]:
-    """The classifier of a run or of a bundle, and how it was trained."""
+def classifier_of(folder: Path) -> tuple[Classifier | KeptClassifier, Sequence[Mapping[str, Any]]]:
+    """The classifier of a run or of a bundle, and how its networks were trained."""
     if (folder / MANIFEST_NAME).is_file():
         return _kept_classifier(load_bundle(folder))
     network, description = _of_run(folder)
     if not isinstance(network, Classifier):
         raise ValueError("--finetuned: a bundle needs a classifier")  # noqa: TRY004  # a mistake of the caller's, said in one line
-    return network, description
+    return network, [description]
 
 
 def _of_run(folder: Path) -> tuple[Network, Mapping[str, Any]]:
@@ -95,21 +111,17 @@ def _kept_reconstructor(bundle: Bundle) -> tuple[KeptReconstructor, Mapping[str,
     return kept, {**trained, "note": note}
 
 
-def _kept_classifier(bundle: Bundle) -> tuple[KeptClassifier, Mapping[str, Any]]:
-    manifest = bundle.manifest
-    trained = cast("dict[str, Any]", manifest.provenance["finetuning"])
-    started = cast("dict[str, Any]", manifest.provenance["pretraining"])
-    said = [note for note in (started.get("note"), trained.get("note")) if note]
-    kept = (
-        f"The classifier is that of {manifest.name} {manifest.version}, byte for byte; its encoder came from a masked"
-        f" autoencoder of its own, {started['recipe']['optim']['epochs']} epochs."
-    )
-    spec = manifest.classifier
-    return KeptClassifier(bundle.files[spec.file], spec), {**trained, "note": " ".join([kept, *said])}
+def _kept_classifier(bundle: Bundle) -> tuple[KeptClassifier, Sequence[Mapping[str, Any]]]:
+    manifest, spec = bundle.manifest, bundle.manifest.classifier
+    stated = cast("list[dict[str, Any]] | dict[str, Any]", manifest.provenance["finetuning"])
+    first, *others = stated if isinstance(stated, list) else [stated]  # up to 0.3.0 there was one
+    kept = f"The classifier is that of {manifest.name} {manifest.version}, byte for byte."
+    note = " ".join(filter(None, [kept, first.get("note")]))
+    return KeptClassifier(bundle.files[spec.file], spec), [{**first, "note": note}, *others]
 
 
 def _out_of_fold(options: argparse.Namespace) -> OutOfFold | None:
-    folder: Path = options.out_of_fold or options.finetuned
-    if options.out_of_fold is None and not (folder / OUT_OF_FOLD).exists():
+    folders: list[Path] = options.out_of_fold or options.finetuned
+    if options.out_of_fold is None and not all((folder / OUT_OF_FOLD).exists() for folder in folders):
         return None
-    return read_out_of_fold(folder / OUT_OF_FOLD)
+    return joint_scores([read_out_of_fold(folder / OUT_OF_FOLD) for folder in folders])

@@ -141,6 +141,7 @@ def open_checkpoint(
     recipe = _recipe_beside(path)
     config = network.config
     side_px = config.image_size_px if isinstance(config, VitConfig) else recipe.get("image_size_px", CNN_SIDE_PX)
+    side_px = recipe.get("given_px", side_px)
     view = View(
         int(side_px),
         Geometry(stated.geometry or recipe.get("geometry", Geometry.LETTERBOX)),

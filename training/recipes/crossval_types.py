@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from training.recipes.types import FinetuneRecipe
+from training.recipes.types import FinetuneRecipe, ProbeRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class CrossvalRecipe:
     """
 
     name: str
-    member: FinetuneRecipe
+    member: FinetuneRecipe | ProbeRecipe
     folds: int = 5
     seeds: tuple[int, ...] = (0, 1, 2)
     held_folds: tuple[int, ...] | None = None

@@ -6,6 +6,7 @@ from typing import Literal
 from models.imaging.preprocess import Geometry
 
 Normalisation = Literal["grey", "imagenet", "per-dataset"]
+Known = Literal["all", "any", "some"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class FinetuneRecipe(Recipe):
         rand_augment: timm's policy, or `none`.
         crop_scale: share of the area that a crop keeps.
         eval_every: epochs between scorings of the validation split; the best of them is kept. 0 keeps the last epoch.
-        known: which rows are used: those with `all` labels known, or with `any`.
+        known: which rows are used: those with `all` labels known, with `any`, or with `some` but not all.
         keep_boxes: train on patients with a radiologist's box, too.
         folds: parts into which the training patients are cut, by a hash; 0 uses all of them.
         held_fold: the part that is left out, from 0.
@@ -172,7 +173,7 @@ class FinetuneRecipe(Recipe):
     rand_augment: str = "rand-m6-mstd0.5-inc1"
     crop_scale: tuple[float, float] = (0.08, 1.0)  # timm's default, which the official fine-tuning uses
     eval_every: int = 0
-    known: Literal["all", "any"] = "all"
+    known: Known = "all"
     keep_boxes: bool = True
     folds: int = 0
     held_fold: int = 0
@@ -180,8 +181,7 @@ class FinetuneRecipe(Recipe):
     refit_head: float | None = None
 
     def __post_init__(self) -> None:
-        if self.folds and not (self.folds > 1 and 0 <= self.held_fold < self.folds):
-            raise ValueError(f"{self.name}: no fold {self.held_fold} of {self.folds}")
+        _require_fold(self.name, self.folds, self.held_fold)
         if self.average is not None and self.eval_every:
             raise ValueError(f"{self.name}: the average or the best epoch can be kept, not both")
 
@@ -203,8 +203,38 @@ class LinprobeRecipe(Recipe):
     start: Start = None
     crop_scale: tuple[float, float] = (0.08, 1.0)
     eval_every: int = 0
-    known: Literal["all", "any"] = "all"
+    known: Known = "all"
     keep_boxes: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRecipe(Recipe):
+    """A linear head over mean and spread of a frozen trunk's patches, solved by logistic regression in place of steps.
+
+    Attributes:
+        optim: takes no step.
+        encoder: a name of `VIT_SHAPES`.
+        given_px: rows and columns of the pictures that it is given, which it brings to `image_size_px` itself.
+        inverse_penalty: scikit-learn's C.
+        known, keep_boxes, folds, held_fold: as in `FinetuneRecipe`.
+    """
+
+    optim: Optim = Optim(epochs=0, batch=1, base_lr=0.0, warmup_epochs=0)
+    encoder: str
+    given_px: int = 224
+    inverse_penalty: float = 0.02
+    known: Known = "all"
+    keep_boxes: bool = True
+    folds: int = 0
+    held_fold: int = 0
+
+    def __post_init__(self) -> None:
+        _require_fold(self.name, self.folds, self.held_fold)
+
+
+def _require_fold(name: str, folds: int, held_fold: int) -> None:
+    if folds and not (folds > 1 and 0 <= held_fold < folds):
+        raise ValueError(f"{name}: no fold {held_fold} of {folds}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +246,7 @@ class ExportRecipe:
         map_threshold: of a scaled Grad-CAM map; what lies above may become a box.
         smoothing_px: deviation of the Gaussian over the anomaly map; half a patch hides the patch lattice.
         map_scale: calibrated anomaly (standard deviations above normal) that is shown as 1.
+        weights: of the classifier's file; both compute in float32.
         bands_px, darker: of the signed difference, as `BandsSpec` has it; no band measures the absolute difference.
     """
 
@@ -225,5 +256,6 @@ class ExportRecipe:
     map_threshold: float = 0.5
     smoothing_px: float = 8.0
     map_scale: float = 4.0
+    weights: Literal["float16", "int8"] = "float16"
     bands_px: tuple[float, ...] = ()
     darker: float = 0.5
