@@ -36,12 +36,14 @@ def test_it_knows_the_14_findings_and_weighs_little(bundle):
 def test_it_says_what_it_was_made_from(bundle):
     """Only rows that may feed shipped weights, none of them of an unnamed source."""
     provenance = bundle.manifest.provenance
+    runs = [provenance["pretraining"], *provenance["finetuning"]]
+    runs += [run["start"]["run"] for run in runs if run.get("start")]
 
-    for run in ("pretraining", "finetuning"):
-        assert provenance[run]["num_images"] == sum(provenance[run]["sources"].values())
+    assert 5 == len(runs)
+    for run in runs:
+        assert run["num_images"] == sum(run["sources"].values())
         assert all(
-            source.startswith(("nih_", "kermany_", "covidrad_rsna_normal", "wingspan_ctr"))
-            for source in provenance[run]["sources"]
+            source.startswith(("nih_", "kermany_", "covidrad_rsna_normal", "wingspan_ctr")) for source in run["sources"]
         )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.training.tiny import PRETRAIN
 from training.data.dataset import Row
-from training.run import Run
+from training.run import Run, described
 
 ROWS = [
     Row(file=Path(f"{index}.png"), labels=frozenset(), known=frozenset(), patient=str(index), source="phantom")
@@ -30,6 +30,20 @@ class TestDescribe:
 
         assert PRETRAIN.optim.epochs == description["recipe"]["optim"]["epochs"]
         assert {"phantom": 7} == description["sources"]
+
+    def test_it_says_what_it_started_from(self, tmp_path):
+        """Hash and run of the checkpoint; nothing for random weights, no run where none is described beside it."""
+        before = begun(tmp_path / "before")
+        network = tmp_path / "before/network.safetensors"
+        network.write_bytes(b"weights")
+        (tmp_path / "other.safetensors").write_bytes(b"weights")
+
+        assert before.description()["start"] is None
+        started = described(PRETRAIN, ROWS, network)["start"]
+        assert (64, before.description()) == (len(started["sha256"]), started["run"])
+        assert {"sha256": started["sha256"], "run": None} == described(PRETRAIN, ROWS, tmp_path / "other.safetensors")[
+            "start"
+        ]
 
     def test_the_same_recipe_goes_on(self, tmp_path):
         """Nothing differs from what the file says, tuples and paths included."""

@@ -1,0 +1,78 @@
+"""Several kinds of classifiers as one: means of logits, evidence that adds up, and who may not sit on it."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.nets.probe import ProbeClassifier, ProbeConfig
+from models.nets.slim_resnet import SlimClassifier, SlimConfig, SlimShape
+from models.nets.vit import VitShape
+from tests.training.tiny import classifier, spread
+from training.committee import Committee
+from training.out_of_fold import OutOfFold, joint_scores
+
+FINDINGS = ("a", "b")
+
+
+def members(num_findings=14):
+    torch.manual_seed(0)
+    slim = SlimClassifier(SlimConfig(SlimShape((1, 1, 1, 1), 8), num_findings, image_size_px=64))
+    return [spread(slim), spread(ProbeClassifier(ProbeConfig(VitShape(64, 2, 2), 14, image_size_px=64)))]
+
+
+def test_logits_are_the_mean_and_maps_add_up_to_them():
+    """On the finer grid of the two; what is cut off below 0 is what speaks against."""
+    slim, probe = members()
+    both = Committee([slim, probe]).eval()
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+
+    with torch.inference_mode():
+        logits, maps = both.saliency(images)
+        (slim_logits, slim_added), (probe_logits, probe_added) = slim.evidence(images), probe.evidence(images)
+        assert torch.allclose((slim_logits + probe_logits) / 2, logits, atol=1e-5)
+        assert torch.allclose(both(images), logits, atol=1e-5)
+    finer = torch.nn.functional.interpolate(slim_added, size=(4, 4), mode="bilinear")
+
+    assert (2, 2) == tuple(slim_added.shape[2:])
+    assert torch.allclose(maps, ((finer + probe_added) / 2).relu(), atol=1e-4)
+    assert torch.allclose(slim_added.mean(dim=(2, 3)) + slim.members[0].fc.bias, slim_logits, atol=1e-4)
+
+
+def test_a_network_whose_maps_are_no_sum_cannot_sit_on_it():
+    """Grad-CAM at a block of a transformer is no share of a logit."""
+    with pytest.raises(ValueError, match="VitClassifier: its maps do not add up"):
+        Committee([classifier(), *members()])
+
+
+def test_members_of_other_findings_are_refused():
+    """Their columns mean something else."""
+    with pytest.raises(ValueError, match="same findings"):
+        Committee(members(num_findings=3))
+
+
+def outcome(files, logits):
+    labels = np.zeros((len(files), 2), np.float32)
+    return OutOfFold(FINDINGS, tuple(files), tuple(files), labels, np.array(logits, np.float32))
+
+
+class TestJointScores:
+    def test_they_are_the_mean_by_image_whatever_the_order(self):
+        """The first of them states the order; seeds of each are averaged before."""
+        first = outcome("xy", [[[1, 2], [3, 4]], [[3, 2], [5, 4]]])
+        second = outcome("yx", [[[0, 0], [10, 20]]])
+
+        joint = joint_scores([first, second])
+
+        assert ("x", "y") == joint.files
+        np.testing.assert_allclose([[[6, 11], [2, 2]]], joint.logits)
+
+    def test_those_of_one_are_its_own(self):
+        """A bundle of one network is calibrated as ever."""
+        first = outcome("xy", [[[1, 2], [3, 4]]])
+
+        np.testing.assert_array_equal(first.logits, joint_scores([first]).logits)
+
+    def test_other_images_are_refused(self):
+        """A missing one would be calibrated on half of the committee."""
+        with pytest.raises(ValueError, match="same images"):
+            joint_scores([outcome("xy", [[[1, 2], [3, 4]]]), outcome("xz", [[[1, 2], [3, 4]]])])
