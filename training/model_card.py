@@ -42,7 +42,7 @@ SOURCES = (
 
 AVERAGED = "- The classifier's logits are the mean of those networks' logits."
 PURPOSE = (
-    "Scores a frontal chest radiograph for the 14 findings of ChestX-ray14 (`classifier.onnx`, with Grad-CAM maps)",
+    "Scores a frontal chest radiograph for the 14 findings of ChestX-ray14 (`classifier.onnx`, with a map of each)",
     "and paints what a masked autoencoder expects to see (`reconstructor.onnx`). `bundle.json` states the inputs,",
     "thresholds, calibration and hashes.",
 )
@@ -53,7 +53,8 @@ CAVEATS = (
     "  collection.",
     "- `covidrad_rsna_normal` are NIH images of unknown patients, used without labels in pre-training: some may show",
     "  patients of the held-out images, or be among the references' patients.",
-    "- Grad-CAM boxes show what moved the score. They do not outline lesions; `docs/science.md` has what was measured.",
+    "- Boxes show what moved the score (`docs/saliency.md`). They outline no lesions; `docs/science.md` has what was",
+    "  measured.",
     "- The anomaly map shows where a small autoencoder paints something else than the picture. Read it as a picture of",
     "  the model, not of the patient; `docs/anomaly.md` has what was measured.",
 )

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from models.nets.checkpoint import load
+from models.nets.checkpoint import load, save
+from models.nets.mae import mae
 from tests.training.execution import ENGINE, alone
 from tests.training.tiny import write_manifest_csv
 from training.crossval import SUMMARY, Execution, crossval, member_of
@@ -15,7 +17,7 @@ from training.data.splits import fold_of
 from training.material import Sources, labelled
 from training.out_of_fold import OUT_OF_FOLD, read_out_of_fold
 from training.recipes.crossval_types import CrossvalRecipe
-from training.recipes.types import FinetuneRecipe, Optim
+from training.recipes.types import FinetuneRecipe, Optim, ProbeRecipe
 from training.run import DESCRIPTION, NETWORK
 
 RECIPE = CrossvalRecipe(
@@ -128,3 +130,57 @@ def test_some_folds_may_never_be_held_out(place):
     assert {1} == {fold_of(patient, 2) for patient in fewer.patients}
     assert 2 == load(folder / NETWORK).config.num_members
     assert 16 == json.loads((folder / DESCRIPTION).read_text())["num_images"]
+
+
+class TestProbe:
+    @pytest.fixture(name="outcome", scope="class")
+    @staticmethod
+    def _outcome(tmp_path_factory):
+        """A probe on the trunk of a masked autoencoder with random weights, cross-validated over 32 phantoms."""
+        root = tmp_path_factory.mktemp("probe")
+        table = write_manifest_csv(root, 32)
+        table.write_text(table.read_text().replace(",val,", ",train,"))  # every finding has both kinds then
+        torch.manual_seed(0)
+        network = mae("vit_tiny", "128x2h4", image_size_px=32)
+        (root / "start").mkdir()
+        save(network, root / "start" / NETWORK)
+        recipe = CrossvalRecipe(
+            name="probe",
+            member=ProbeRecipe(name="probe", encoder="vit_tiny", image_size_px=32, packed_size_px=40, given_px=48),
+            folds=2,
+            seeds=(0,),
+            score_side_px=48,
+        )
+        sources = Sources({"manifest": table}, root / "cache")
+        scores = crossval(recipe, sources, root / "start" / NETWORK, root / "out", execution())
+        return root, network, scores
+
+    def test_it_scores_every_image_without_having_seen_it(self, outcome):
+        """As members that are trained by steps do."""
+        assert (1, 32, 14) == outcome[2].logits.shape
+        assert outcome[2].logits.std() > 0
+
+    def test_its_trunk_is_the_autoencoder_s(self, outcome):
+        """Untouched, its last norm included; only the head differs between folds."""
+        root, network, _ = outcome
+        first, second = (load(root / f"out/seed-0-fold-{fold}" / NETWORK) for fold in (0, 1))
+        encoder = network.state_dict()
+
+        for name, value in first.trunk.state_dict().items():
+            assert torch.equal(value, encoder[name]), name
+            assert torch.equal(value, second.trunk.state_dict()[name]), name
+        assert not torch.equal(first.head.weight, second.head.weight)
+
+    def test_its_description_names_the_start(self, outcome):
+        """By its hash; there is no run beside it here."""
+        described = json.loads((outcome[0] / "out" / DESCRIPTION).read_text())
+
+        assert (64, None) == (len(described["start"]["sha256"]), described["start"]["run"])
+
+    def test_without_a_trunk_there_is_no_probe(self, outcome, tmp_path):
+        """Random weights say little of a picture."""
+        root, _, _ = outcome
+        recipe = CrossvalRecipe(name="probe", member=ProbeRecipe(name="probe", encoder="vit_tiny"), folds=2)
+
+        with pytest.raises(ValueError, match="needs a trunk"):
+            crossval(recipe, Sources({"manifest": root / "manifest.csv"}, root / "cache"), None, tmp_path, execution())
