@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 
@@ -16,7 +17,8 @@ from models.runtime.session import Session, open_session
 from training import parity
 from training.committee import Committee
 from training.graphs import ClassifierGraph, ReconstructorGraph
-from training.onnx_file import store_bytes, store_half, to_onnx, write_onnx
+from training.onnx_file import store_half, to_onnx, write_onnx
+from training.quantisation.weights import SCALE, round_weights
 from training.recipes.types import ExportRecipe
 from training.torchscript import write_torchscript
 
@@ -100,7 +102,7 @@ def _write_classifier(
     full = to_onnx(classifier, {"image": example}, ("logits", "saliency"), {"image": {0: "batch"}})
     logits, maps = parity.run_module(classifier, images)
     expected = logits, maps
-    stored = store_half(full) if weights == "float16" else store_bytes(full)
+    stored = store_half(full) if weights == "float16" else _as_bytes(full)
     exact = parity.classifier_deviation(expected, _run_classifier(open_session(full.SerializeToString()), images))
     rounded = parity.classifier_deviation(expected, _run_classifier(open_session(stored.SerializeToString()), images))
     exact.require(parity.LOGIT_TOLERANCE, parity.MAP_TOLERANCE, "ONNX against the network")
@@ -117,6 +119,11 @@ def _write_classifier(
         "logits_stored": rounded.logits,
         "maps_stored": rounded.maps,
     }
+
+
+def _as_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
+    rounded = round_weights(model)
+    return store_half(rounded, keep=[one.name for one in rounded.graph.initializer if one.name.endswith(SCALE)])
 
 
 def _write_reconstructor(

@@ -82,57 +82,6 @@ def store_half(model: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.Model
     return small
 
 
-def store_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """As `store_half`, but the weights of products and convolutions are int8, with a scale for each output.
-
-    A weight is rounded to 1/127 of the largest of its output; each is followed by a Cast and a Mul, which ONNX Runtime
-    folds too. The arithmetic stays float32, so nothing has to be calibrated.
-    """
-    small = onnx.ModelProto()
-    small.CopyFrom(model)
-    outputs = _output_axes(small)
-    widened, scales = [], []
-    for tensor in small.graph.initializer:
-        axis = outputs.get(tensor.name)
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _SMALLEST_HALF or axis is None:
-            continue
-        values, name = numpy_helper.to_array(tensor), tensor.name
-        others = tuple(other for other in range(values.ndim) if other != axis % values.ndim)
-        scale = np.maximum(np.abs(values).max(axis=others, keepdims=True) / np.float32(127), np.finfo(np.float32).tiny)
-        rounded = np.rint(values / scale).astype(np.int8)
-        tensor.CopyFrom(numpy_helper.from_array(rounded, f"{name}.bytes"))
-        scales.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}.scale"))
-        cast = helper.make_node("Cast", [f"{name}.bytes"], [f"{name}.wide"], f"{name}.widen", to=TensorProto.FLOAT)
-        widened += [cast, helper.make_node("Mul", [f"{name}.wide", f"{name}.scale"], [name], f"{name}.rescale")]
-    small.graph.initializer.extend(scales)
-    nodes = [*widened, *small.graph.node]
-    del small.graph.node[:]
-    small.graph.node.extend(nodes)
-    return store_half(small, keep=[scale.name for scale in scales])
-
-
-def _output_axes(model: onnx.ModelProto) -> dict[str, int]:
-    """Of each initializer that only products or convolutions take as their weight: the axis of the outputs."""
-    axes: dict[str, set[int | None]] = {}
-    for node in model.graph.node:
-        for place, name in enumerate(node.input):
-            axes.setdefault(name, set()).add(_output_axis(node) if place == 1 else None)
-    return {name: found.pop() for name, found in axes.items() if len(found) == 1 and None not in found}  # type: ignore[misc]
-
-
-def _output_axis(node: onnx.NodeProto) -> int | None:
-    match node.op_type:
-        case "Conv":
-            return 0
-        case "MatMul":
-            return -1
-        case "Gemm":
-            is_transposed = any(one.name == "transB" and one.i for one in node.attribute)
-            return 0 if is_transposed else 1
-        case _:
-            return None
-
-
 def write_onnx(model: onnx.ModelProto, path: Path) -> None:
     """Write one file; external data is not used, whatever the size."""
     path.write_bytes(model.SerializeToString(deterministic=True))

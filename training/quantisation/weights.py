@@ -7,6 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from training.quantisation.graph_edit import WEIGHTED
 
+SCALE = ".scale"  # what the names of scales end in
 _SMALLEST = 1024  # elements, as for float16 (training/onnx_file.py)
 _LARGEST = 127
 
@@ -29,10 +30,10 @@ def round_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         axis %= values.ndim
         levels, scale = _rounded(values, axis)
         tensor.CopyFrom(numpy_helper.from_array(levels, f"{name}.int8"))
-        small.graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
+        small.graph.initializer.append(numpy_helper.from_array(scale, f"{name}{SCALE}"))
         widened += [
             helper.make_node("Cast", [f"{name}.int8"], [f"{name}.levels"], name=f"{name}.widen", to=TensorProto.FLOAT),
-            helper.make_node("Mul", [f"{name}.levels", f"{name}.scale"], [name], name=f"{name}.rescale"),
+            helper.make_node("Mul", [f"{name}.levels", f"{name}{SCALE}"], [name], name=f"{name}.rescale"),
         ]
     nodes = [*widened, *small.graph.node]
     del small.graph.node[:]
