@@ -13,6 +13,7 @@ from models.nets.vit import VitClassifier
 from training.engine import Engine
 from training.finetune import finetune
 from training.head import refit_head, require_both_kinds
+from training.invariant_head import features_of, solve_head
 from training.linprobe import linprobe
 from training.material import Sources, labelled, plain, unlabelled
 from training.pretrain import pretrain
@@ -102,6 +103,16 @@ def _probed(recipe: ProbeRecipe, sources: Sources, start: Path | None, run: Run,
     require_both_kinds(material.findings, material.data.labels)
     run.describe(recipe, material.rows, start)
     probe = build_probe(recipe, len(material.findings), start).to(fabric.device)
-    images = plain(material.rows, replace(recipe, image_size_px=recipe.given_px), sources)
-    refit_head(probe, images, material.data.labels, inverse_penalty=recipe.inverse_penalty)
-    return probe.cpu()
+    everyone = labelled(replace(recipe, folds=0), sources).rows
+    images = plain(everyone, replace(recipe, image_size_px=recipe.given_px), sources)
+    features = features_of(probe, everyone, images, recipe, (sources.cache, start), fabric)
+    own = {row.file for row in material.rows}
+    weight, bias = solve_head(
+        features[[row.file in own for row in everyone]],
+        material.data.labels,
+        ridge=recipe.ridge,
+        invariance=recipe.invariance,
+        spread=recipe.spread,
+    )
+    probe.head.load_state_dict({"weight": torch.from_numpy(weight).float(), "bias": torch.from_numpy(bias).float()})
+    return probe.cpu().eval()

@@ -9,7 +9,6 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from tqdm import tqdm
 
-from models.nets.probe import ProbeClassifier
 from models.nets.vit import VitClassifier
 from training.data.crops import normalise
 
@@ -31,11 +30,7 @@ def require_both_kinds(findings: Sequence[str], labels: NDArray[np.float32]) -> 
 
 
 def refit_head(
-    network: VitClassifier | ProbeClassifier,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.float32],
-    *,
-    inverse_penalty: float,
+    network: VitClassifier, images: NDArray[np.uint8], labels: NDArray[np.float32], *, inverse_penalty: float
 ) -> None:
     """Replace a classifier's head by the solution of one logistic regression a finding; the trunk stays as it is.
 
@@ -45,7 +40,7 @@ def refit_head(
 
     Args:
         network: changed in place, and left in eval mode.
-        images: (N, S, S) uint8 without augmentation, of the network's size but for a probe, which takes any.
+        images: (N, S, S) uint8 of the network's size, without augmentation.
         labels: (N, F), 1 present, 0 absent, NaN unknown; every finding needs both kinds.
         inverse_penalty: scikit-learn's C; smaller is stiffer.
     """
@@ -63,15 +58,13 @@ def refit_head(
 
 
 @torch.inference_mode()
-def pooled_features(network: VitClassifier | ProbeClassifier, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def pooled_features(network: VitClassifier, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """What the head sees of each image: (N, D)."""
     network.eval()
     device = next(network.parameters()).device
 
     def pool(batch: NDArray[np.uint8]) -> Tensor:
         pixels = normalise(torch.from_numpy(np.array(batch)).to(device))
-        if isinstance(network, ProbeClassifier):
-            return network.features(pixels)
         pooled: Tensor = network.forward_head(network.forward_features(pixels), pre_logits=True)
         return pooled
 

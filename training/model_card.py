@@ -138,8 +138,9 @@ def _pretraining_words(run: Mapping[str, Any]) -> str:
 def _probe_words(run: Mapping[str, Any]) -> str:
     recipe = run["recipe"]
     return (
-        f"logistic regression, C = {recipe['inverse_penalty']}, over mean and spread of the patches of a frozen "
-        f"`{recipe['encoder']}` at {recipe['image_size_px']} px; {_images(run)} (recipe `{recipe['name']}`)."
+        f"ridge regression ({recipe['ridge']:g}, and {recipe['invariance']:g} on changes that mean nothing) over mean "
+        f"and spread of the patches of a frozen `{recipe['encoder']}` at {recipe['image_size_px']} px; {_images(run)} "
+        f"(recipe `{recipe['name']}`)."
     )
 
 
@@ -171,7 +172,7 @@ def _images(run: Mapping[str, Any]) -> str:
 
 
 def _is_probe(run: Mapping[str, Any]) -> bool:
-    return "inverse_penalty" in run["recipe"]
+    return "invariance" in run["recipe"]
 
 
 def _started_from(run: Mapping[str, Any]) -> Mapping[str, Any] | None:

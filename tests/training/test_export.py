@@ -115,7 +115,7 @@ class TestBundle:
 def test_export__without_parity_writes_no_manifest(tmp_path, networks, material, monkeypatch):
     """A folder without a manifest is no bundle; an older manifest does not survive either."""
     (tmp_path / "bundle.json").write_text("{}")
-    monkeypatch.setitem(parity.STORED_TOLERANCES, "float16", (0.0, 0.0))
+    monkeypatch.setattr(parity, "STORED_LOGIT_TOLERANCE", 0.0)
 
     with pytest.raises(parity.ParityError, match="float16"):
         export(RECIPE, networks, material, tmp_path)
@@ -155,13 +155,13 @@ def test_an_ensemble_is_calibrated_on_out_of_fold_scores(tmp_path, material):
 
 
 def test_a_committee_serves_the_mean_of_its_members(tmp_path, material):
-    """A narrow ResNet and a probe, their weights as int8: logits, and maps on the finer of their grids."""
+    """A narrow ResNet and a probe, their large weights as int8: logits, and maps on the finer of their grids."""
     torch.manual_seed(0)
     slim = spread(SlimClassifier(SlimConfig(SlimShape((1, 1, 1, 1), 8), 14, image_size_px=64)))
     probe = spread(ProbeClassifier(ProbeConfig(VitShape(64, 2, 2), 14, image_size_px=48)))
     network = Committee([slim, probe]).eval()
     started = DESCRIPTION | {"start": {"sha256": "0" * 64, "run": DESCRIPTION | {"sources": {"unseen": 9}}}}
-    solved = {"name": "solved", "encoder": "vit_small", "inverse_penalty": 0.02, "image_size_px": 48}
+    solved = {"name": "solved", "encoder": "vit_small", "ridge": 1.0, "invariance": 10.0, "image_size_px": 48}
     runs = [DESCRIPTION, started | {"recipe": solved}]
     recipe = replace(RECIPE, weights="int8")
     manifest = export(recipe, Networks(network, autoencoder()), replace(material, finetuning=runs), tmp_path)
@@ -171,10 +171,9 @@ def test_a_committee_serves_the_mean_of_its_members(tmp_path, material):
 
     output = Classifier.open(load_bundle(tmp_path), threads=1).predict(images[:, None], saliency=True)
 
-    logits_off, maps_off = parity.STORED_TOLERANCES["int8"]
-    assert output.logits == pytest.approx(expected.numpy(), abs=logits_off)
+    assert output.logits == pytest.approx(expected.numpy(), abs=parity.STORED_LOGIT_TOLERANCE)
     assert output.saliency.shape == tuple(maps.shape) == (len(images), 14, 3, 3)
-    assert output.saliency == pytest.approx(maps.numpy(), abs=maps_off * float(maps.max()))
+    assert output.saliency == pytest.approx(maps.numpy(), abs=parity.STORED_MAP_TOLERANCE * float(maps.max()))
     assert 2 == len(manifest.provenance["finetuning"])
     card = (tmp_path / "README.md").read_text()
     assert "mean of those networks' logits" in card

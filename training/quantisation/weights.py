@@ -12,8 +12,8 @@ _SMALLEST = 1024  # elements, as for float16 (training/onnx_file.py)
 _LARGEST = 127
 
 
-def round_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose large float32 weights are int8, each behind a Cast and the scale of each output channel.
+def round_weights(model: onnx.ModelProto, smallest: int = _SMALLEST) -> onnx.ModelProto:
+    """A copy whose float32 weights of `smallest` elements or more are int8, each behind a Cast and its outputs' scales.
 
     ONNX Runtime folds both when it makes a session. It does not fold a DequantizeLinear, and multiplies more slowly by
     a weight that is no constant.
@@ -24,7 +24,7 @@ def round_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     widened = []
     for tensor in [*small.graph.initializer]:
         axis = axis_of.get(tensor.name)
-        if axis is None or tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _SMALLEST:
+        if axis is None or tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < smallest:
             continue
         name, values = tensor.name, numpy_helper.to_array(tensor)
         axis %= values.ndim

@@ -1,0 +1,89 @@
+"""The head that is solved so as not to answer to changes that mean nothing, and those changes."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+
+from training.data.jitter import jitter
+from training.invariant_head import solve_head
+
+
+def material(num: int = 300, seed: int = 0):
+    """Two features tell the label equally well; changes move the second alone."""
+    random = np.random.default_rng(seed)
+    labels = (random.random((num, 2)) < 0.4).astype(np.float32)
+    plain = np.stack([labels[:, 0], labels[:, 0], labels[:, 1]], axis=1) + random.normal(0, 1, (num, 3))
+    moved = plain[:, None] + random.normal(0, 1, (num, 4, 3)) * np.array([0, 2, 0])
+    return np.concatenate([plain[:, None], moved], axis=1), labels
+
+
+class TestSolveHead:
+    def test_without_changes_it_is_ridge_regression(self):
+        """scikit-learn's, but for the scale that the spread gives."""
+        features, labels = material()
+        weight, _ = solve_head(features, labels, ridge=0.5, invariance=0.0, spread=1.0)
+        plain = features[:, 0]
+        standard = (plain - plain.mean(axis=0)) / (plain.std(axis=0) + 1e-6)
+        theirs = Ridge(alpha=0.5 * len(plain)).fit(standard, labels[:, 0]).coef_ / (plain.std(axis=0) + 1e-6)
+
+        assert weight[0] / np.linalg.norm(weight[0]) == pytest.approx(theirs / np.linalg.norm(theirs))
+
+    def test_it_leans_on_what_changes_do_not_move(self):
+        """And the more, the dearer they are."""
+        features, labels = material()
+        shares = [
+            abs(weight[0, 1] / weight[0, 0])
+            for weight, _ in (
+                solve_head(features, labels, ridge=0.1, invariance=price, spread=1.0) for price in (0.0, 1.0, 10.0)
+            )
+        ]
+
+        assert shares[0] == pytest.approx(1, abs=0.3)
+        assert shares[0] > 2 * shares[1] > 4 * shares[2]
+
+    def test_logits_have_the_spread_and_lie_about_the_prevalence(self):
+        """So a committee knows how loud it is, and the calibration where it stands."""
+        features, labels = material()
+        weight, bias = solve_head(features, labels, ridge=0.1, invariance=1.0, spread=0.5)
+        logits = features[:, 0] @ weight.T + bias
+
+        assert logits.std(axis=0) == pytest.approx([0.5, 0.5])
+        share = labels.mean(axis=0)
+        assert logits.mean(axis=0) == pytest.approx(np.log(share / (1 - share)), abs=1e-6)
+
+    def test_unknown_labels_take_no_part(self):
+        """Of one finding; the other's solution stays."""
+        features, labels = material()
+        hidden = labels.copy()
+        hidden[::3, 1] = np.nan
+        known = ~np.isnan(hidden[:, 1])
+
+        (all_weight, _), (weight, _) = (
+            solve_head(features, one, ridge=0.1, invariance=0.0, spread=1.0) for one in (labels, hidden)
+        )
+        logits = features[known, 0] @ weight[1]
+
+        assert np.array_equal(all_weight[0], weight[0])
+        assert not np.allclose(all_weight[1], weight[1])
+        assert logits.std() == pytest.approx(1)
+
+
+class TestJitter:
+    def test_every_picture_is_changed_by_draws_of_its_own(self):
+        """Repeatable by the generator; within the levels of a picture."""
+        images = torch.full((2, 1, 32, 32), 128.0)
+        images[:, :, 8:24, 8:24] = 200
+        first, again = (jitter(images, torch.Generator().manual_seed(1)) for _ in range(2))
+
+        assert torch.equal(first, again)
+        assert not torch.allclose(first[0], first[1])
+        assert 0 <= first.min() <= first.max() <= 255
+
+    def test_changes_are_small(self):
+        """The middle of a smooth picture stays within the changes of brightness and contrast, and what moves adds."""
+        rows = torch.linspace(60, 180, 64).view(1, 1, 64, 1).expand(16, 1, 64, 64)
+        changed = jitter(rows, torch.Generator().manual_seed(0))
+
+        assert (changed - rows)[:, :, 24:40, 24:40].abs().max() < 0.1 * 255 + 0.1 * 130 + 20
+        assert (changed - rows).abs().mean() > 2
