@@ -17,7 +17,8 @@ from training.invariant_head import features_of, solve_head
 from training.linprobe import linprobe
 from training.material import Sources, labelled, plain, unlabelled
 from training.pretrain import pretrain
-from training.recipes.types import FinetuneRecipe, LinprobeRecipe, ProbeRecipe, Recipe, UnlabelledRecipe
+from training.recipes.probe_types import ProbeRecipe
+from training.recipes.types import FinetuneRecipe, LinprobeRecipe, Recipe, UnlabelledRecipe
 from training.run import NETWORK, Run
 from training.trunks import build_classifier, build_probe
 

@@ -21,7 +21,8 @@ from training.material import Labelled, Sources, labelled, plain
 from training.metrics import AurocReport, auroc_report
 from training.out_of_fold import OUT_OF_FOLD, OutOfFold, write_out_of_fold
 from training.recipes.crossval_types import CrossvalRecipe
-from training.recipes.types import FinetuneRecipe, ProbeRecipe
+from training.recipes.probe_types import ProbeRecipe
+from training.recipes.types import FinetuneRecipe
 from training.run import DESCRIPTION, NETWORK, Run, described
 from training.selection import logits_of
 

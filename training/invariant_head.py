@@ -16,7 +16,7 @@ from training.data.crops import normalise
 from training.data.dataset import Row
 from training.data.draws import number_of
 from training.data.jitter import jitter
-from training.recipes.types import ProbeRecipe
+from training.recipes.probe_types import ProbeRecipe
 
 _BATCH = 32
 _RARE = 0.01  # prevalences are kept this far from 0 and 1

@@ -15,7 +15,8 @@ from training.data.dataset import DataError, Dataset, Row, without_patients_of
 from training.data.packed import PackedImages, pack
 from training.data.splits import fold_of
 from training.finetune import LabelledImages
-from training.recipes.types import FinetuneRecipe, LinprobeRecipe, ProbeRecipe, Recipe
+from training.recipes.probe_types import ProbeRecipe
+from training.recipes.types import FinetuneRecipe, LinprobeRecipe, Recipe
 from training.selection import Held
 
 Supervised = FinetuneRecipe | LinprobeRecipe | ProbeRecipe

@@ -14,7 +14,8 @@ from models.nets.probe import ProbeClassifier, ProbeConfig
 from models.nets.resnet import RESNET50, ResNetClassifier, ResNetShape
 from models.nets.slim_resnet import SLIM18, SlimClassifier, SlimConfig, SlimShape
 from models.nets.vit import VIT_SHAPES, VitClassifier, vit
-from training.recipes.types import FinetuneRecipe, LinprobeRecipe, ProbeRecipe
+from training.recipes.probe_types import ProbeRecipe
+from training.recipes.types import FinetuneRecipe, LinprobeRecipe
 
 CNN_SHAPES: Mapping[str, DenseNetShape | ResNetShape] = {"densenet121": DENSENET121, "resnet50": RESNET50}
 SLIM_SHAPES: Mapping[str, SlimShape] = {"slim18": SLIM18}

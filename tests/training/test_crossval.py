@@ -17,7 +17,8 @@ from training.data.splits import fold_of
 from training.material import Sources, labelled
 from training.out_of_fold import OUT_OF_FOLD, read_out_of_fold
 from training.recipes.crossval_types import CrossvalRecipe
-from training.recipes.types import FinetuneRecipe, Optim, ProbeRecipe
+from training.recipes.probe_types import ProbeRecipe
+from training.recipes.types import FinetuneRecipe, Optim
 from training.run import DESCRIPTION, NETWORK
 
 RECIPE = CrossvalRecipe(

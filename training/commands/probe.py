@@ -6,7 +6,7 @@ from pathlib import Path
 from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_source_arguments
 from training.commands.running import add_run_arguments, run_recipe
-from training.recipes.types import ProbeRecipe
+from training.recipes.probe_types import ProbeRecipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from training.recipes.types import FinetuneRecipe, ProbeRecipe
+from training.recipes.probe_types import ProbeRecipe
+from training.recipes.types import FinetuneRecipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,7 @@ class FinetuneRecipe(Recipe):
     refit_head: float | None = None
 
     def __post_init__(self) -> None:
-        _require_fold(self.name, self.folds, self.held_fold)
+        require_fold(self.name, self.folds, self.held_fold)
         if self.average is not None and self.eval_every:
             raise ValueError(f"{self.name}: the average or the best epoch can be kept, not both")
 
@@ -207,38 +207,8 @@ class LinprobeRecipe(Recipe):
     keep_boxes: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeRecipe(Recipe):
-    """A linear head over mean and spread of a frozen trunk's patches, solved by ridge regression in place of steps.
-
-    Attributes:
-        optim: takes no step.
-        encoder: a name of `VIT_SHAPES`.
-        given_px: rows and columns of the pictures that it is given, which it brings to `image_size_px` itself.
-        ridge: penalty on squared weights, features standardised.
-        invariance: penalty on what weights make of changes that mean nothing; 0 asks for no such changes.
-        views: how often each picture is changed so (`training.data.jitter`).
-        spread: standard deviation of the logits over the images the head is solved on: how loud it is on a committee.
-        known, keep_boxes, folds, held_fold: as in `FinetuneRecipe`.
-    """
-
-    optim: Optim = Optim(epochs=0, batch=1, base_lr=0.0, warmup_epochs=0)
-    encoder: str
-    given_px: int = 224
-    ridge: float = 1.0
-    invariance: float = 10.0
-    views: int = 3
-    spread: float = 0.5
-    known: Known = "all"
-    keep_boxes: bool = True
-    folds: int = 0
-    held_fold: int = 0
-
-    def __post_init__(self) -> None:
-        _require_fold(self.name, self.folds, self.held_fold)
-
-
-def _require_fold(name: str, folds: int, held_fold: int) -> None:
+def require_fold(name: str, folds: int, held_fold: int) -> None:
+    """Refuse a fold that is none of them with `ValueError`; 0 folds hold nothing out."""
     if folds and not (folds > 1 and 0 <= held_fold < folds):
         raise ValueError(f"{name}: no fold {held_fold} of {folds}")
 

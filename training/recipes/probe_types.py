@@ -1,0 +1,38 @@
+"""What a recipe of a solved head says."""
+
+from dataclasses import dataclass
+
+from training.recipes.types import Known, Optim, Recipe, require_fold
+
+_NO_STEPS = Optim(epochs=0, batch=1, base_lr=0.0, warmup_epochs=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRecipe(Recipe):
+    """A linear head over mean and spread of a frozen trunk's patches, solved by ridge regression in place of steps.
+
+    Attributes:
+        optim: takes no step.
+        encoder: a name of `VIT_SHAPES`.
+        given_px: rows and columns of the pictures that it is given, which it brings to `image_size_px` itself.
+        ridge: penalty on squared weights, features standardised.
+        invariance: penalty on what weights make of changes that mean nothing; 0 asks for no such changes.
+        views: how often each picture is changed so (`training.data.jitter`).
+        spread: standard deviation of the logits over the images the head is solved on: how loud it is on a committee.
+        known, keep_boxes, folds, held_fold: as in `FinetuneRecipe`.
+    """
+
+    optim: Optim = _NO_STEPS
+    encoder: str
+    given_px: int = 224
+    ridge: float = 1.0
+    invariance: float = 10.0
+    views: int = 3
+    spread: float = 0.5
+    known: Known = "all"
+    keep_boxes: bool = True
+    folds: int = 0
+    held_fold: int = 0
+
+    def __post_init__(self) -> None:
+        require_fold(self.name, self.folds, self.held_fold)
