@@ -68,7 +68,7 @@ def features_of(
     cache: tuple[Path, Path],
     fabric: Fabric,
 ) -> NDArray[np.float64]:
-    """What the head sees of each picture and of its views: (N, 1 + views, K), computed once for all folds.
+    """What the head sees of each picture and of its views: (N, 1 + views, K), kept in the cache for another head.
 
     Args:
         probe: on the device; its head does not matter.

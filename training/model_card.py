@@ -157,10 +157,10 @@ def _finetuning_words(run: Mapping[str, Any]) -> str:
             "of which has not seen a fold"
         )
     is_random = "start" in run and run["start"] is None  # older descriptions do not say
-    origin = "from random weights, " if is_random else ""
+    origin = ", from random weights" if is_random else ""
     averaged = f", weights averaged with decay {recipe['average']}" if recipe.get("average") else ""
     return (
-        f"{origin}{optim['epochs']} epochs over {images}; batch {optim['batch']}, layer decay "
+        f"{optim['epochs']} epochs over {images}{origin}; batch {optim['batch']}, layer decay "
         f"{optim['layer_decay']}, DropPath {recipe['drop_path']}, `{recipe['rand_augment']}`{averaged}{refit} (recipe "
         f"`{recipe['name']}`)."
     )
