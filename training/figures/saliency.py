@@ -1,4 +1,4 @@
-"""Grad-CAM maps of a bundle beside radiologists' boxes, after figure 4 of arXiv:2210.12843."""
+"""A bundle's maps of findings beside radiologists' boxes, after figure 4 of arXiv:2210.12843."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ def draw_saliency(model: BundleModel, subjects: Sequence[Subject], title: str) -
     A subject without a finding shows the one whose probability exceeds its threshold by the most.
     """
     threshold = model.manifest.classifier.map_threshold
-    heading = f"Grad-CAM; white: drawn by hand, dashed: round the map above {threshold:g}\n{title}"
+    heading = f"Maps of findings; white: drawn by hand, dashed: round the map above {threshold:g}\n{title}"
     figure, axes = canvas(len(subjects), 3, heading)
     for line, subject in enumerate(subjects):
         logits = model.logits(subject.image[None])
