@@ -1,15 +1,22 @@
 """Several kinds of classifiers as one: means of logits, evidence that adds up, and who may not sit on it."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from models.nets.checkpoint import save
 from models.nets.probe import ProbeClassifier, ProbeConfig
 from models.nets.slim_resnet import SlimClassifier, SlimConfig, SlimShape
 from models.nets.vit import VitShape
+from models.runtime.bundle import write_manifest
+from tests.tiny_bundle import write_tiny_bundle
 from tests.training.tiny import classifier, spread
+from training.commands.export import committee_of, scores_of
 from training.committee import Committee
-from training.out_of_fold import OutOfFold, joint_scores
+from training.out_of_fold import OUT_OF_FOLD, OutOfFold, joint_scores, write_out_of_fold
+from training.run import DESCRIPTION, NETWORK
 
 FINDINGS = ("a", "b")
 
@@ -48,6 +55,46 @@ def test_members_of_other_findings_are_refused():
     """Their columns mean something else."""
     with pytest.raises(ValueError, match="same findings"):
         Committee(members(num_findings=3))
+
+
+class TestFolders:
+    @pytest.fixture(name="runs")
+    @staticmethod
+    def _runs(tmp_path):
+        """Two runs with a network and out-of-fold scores each."""
+        folders = [tmp_path / name for name in ("slim", "probe")]
+        for folder, network in zip(folders, members(), strict=True):
+            folder.mkdir()
+            save(network, folder / NETWORK)
+            (folder / DESCRIPTION).write_text(json.dumps({"made": folder.name}))
+            write_out_of_fold(outcome("xy", [[[1, 2], [3, 4]]]), (0,), folder / OUT_OF_FOLD)
+        return folders
+
+    def test_one_is_itself_and_several_are_a_committee(self, runs):
+        """With what each run says of itself, in order."""
+        one, described = committee_of(runs[1:])
+        both, said = committee_of(runs)
+
+        assert (ProbeClassifier, [{"made": "probe"}]) == (type(one), list(described))
+        assert (Committee, [{"made": "slim"}, {"made": "probe"}]) == (type(both), list(said))
+
+    def test_a_bundle_cannot_be_one_of_several(self, runs, tmp_path):
+        """Its classifier is a graph, not a network."""
+        manifest = write_tiny_bundle(tmp_path / "bundle")
+        stated = manifest.model_copy(update={"provenance": {"finetuning": {}}, "files": {}})
+        write_manifest(tmp_path / "bundle", stated)
+
+        with pytest.raises(ValueError, match="kept alone"):
+            committee_of([*runs, tmp_path / "bundle"])
+
+    def test_scores_are_of_every_member_or_of_none(self, runs):
+        """A part of them would calibrate another network than the one that is served."""
+        (runs[1] / OUT_OF_FOLD).unlink()
+
+        assert scores_of(runs, None) is None
+        assert scores_of(runs[:1], None) is not None
+        with pytest.raises(ValueError, match="1 folders for 2 members"):
+            scores_of(runs, runs[:1])
 
 
 def outcome(files, logits):

@@ -1,4 +1,4 @@
-"""`export`: a bundle from two runs."""
+"""`export`: a bundle from runs, or from what another bundle has."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> bool:
     classifier, finetuning = committee_of(options.finetuned)
     material = Material(
         held_out=labelled(options, "val"),
-        out_of_fold=_out_of_fold(options),
+        out_of_fold=scores_of(options.finetuned, options.out_of_fold),
         pretraining=pretraining,
         finetuning=finetuning,
         normals=[row for row in labelled(options, "train") if not row.labels and not row.flag],
@@ -74,6 +74,20 @@ def committee_of(
     if len(networks) < len(members):
         raise ValueError("--finetuned: a bundle's classifier is kept alone, it cannot be one of several")
     return Committee(networks).eval(), [one for described in descriptions for one in described]
+
+
+def scores_of(finetuned: Sequence[Path], out_of_fold: Sequence[Path] | None) -> OutOfFold | None:
+    """Out-of-fold scores of the classifier or committee; None where there are none and none were named.
+
+    Raises:
+        ValueError: a committee would be calibrated on scores of a part of it, or of others.
+    """
+    folders = out_of_fold or finetuned
+    if out_of_fold is None and not all((folder / OUT_OF_FOLD).exists() for folder in folders):
+        return None
+    if len(finetuned) > 1 and len(folders) != len(finetuned):
+        raise ValueError(f"--out-of-fold: {len(folders)} folders for {len(finetuned)} members of a committee")
+    return joint_scores([read_out_of_fold(folder / OUT_OF_FOLD) for folder in folders])
 
 
 def reconstructor_of(folder: Path) -> tuple[MaskedAutoencoder | KeptReconstructor, Mapping[str, Any]]:
@@ -118,10 +132,3 @@ def _kept_classifier(bundle: Bundle) -> tuple[KeptClassifier, Sequence[Mapping[s
     kept = f"The classifier is that of {manifest.name} {manifest.version}, byte for byte."
     note = " ".join(filter(None, [kept, first.get("note")]))
     return KeptClassifier(bundle.files[spec.file], spec), [{**first, "note": note}, *others]
-
-
-def _out_of_fold(options: argparse.Namespace) -> OutOfFold | None:
-    folders: list[Path] = options.out_of_fold or options.finetuned
-    if options.out_of_fold is None and not all((folder / OUT_OF_FOLD).exists() for folder in folders):
-        return None
-    return joint_scores([read_out_of_fold(folder / OUT_OF_FOLD) for folder in folders])

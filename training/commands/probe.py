@@ -1,20 +1,13 @@
 """`probe`: a linear head on a frozen trunk, solved."""
 
 import argparse
-from pathlib import Path
 
-from training.commands.recipe import add_recipe_arguments, recipe_of
-from training.commands.rows import add_source_arguments
-from training.commands.running import add_run_arguments, run_recipe
+from training.commands.linprobe import add_arguments
+from training.commands.recipe import recipe_of
+from training.commands.running import run_recipe
 from training.recipes.probe_types import ProbeRecipe
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Recipe, data, run, and the trunk."""
-    add_recipe_arguments(parser)
-    add_source_arguments(parser)
-    add_run_arguments(parser)
-    parser.add_argument("--init", type=Path, required=True, help="checkpoint that gives the trunk")
+__all__ = ["add_arguments", "run"]  # what is asked for is what `linprobe` asks for
 
 
 def run(options: argparse.Namespace) -> bool:

@@ -23,10 +23,10 @@ minutes on one thread. All else on 2026-11-27 on two cores of an Intel Xeon with
 minutes, a member 9 to 13.
 """
 
+from dataclasses import replace
+
 from training.recipes.crossval_types import CrossvalRecipe
 from training.recipes.types import ExportRecipe, FinetuneRecipe, Optim, PretrainRecipe
-
-SLIM_PX, SLIM_PACKED_PX = 144, 168
 
 PRETRAIN = PretrainRecipe(
     name="default_bundle",
@@ -39,8 +39,8 @@ PRETRAIN = PretrainRecipe(
 FINETUNE = FinetuneRecipe(
     name="default_bundle",
     encoder="slim18",
-    image_size_px=SLIM_PX,
-    packed_size_px=SLIM_PACKED_PX,
+    image_size_px=144,
+    packed_size_px=168,
     optim=Optim(epochs=16, batch=16, base_lr=1.6e-2, warmup_epochs=1, min_lr=1e-5),
     drop_path=0.0,
     crop_scale=(0.6, 1.0),
@@ -51,18 +51,7 @@ FINETUNE = FinetuneRecipe(
 
 CROSSVAL = CrossvalRecipe(
     name="default_bundle",
-    member=FinetuneRecipe(
-        name="default_bundle",
-        encoder="slim18",
-        image_size_px=SLIM_PX,
-        packed_size_px=SLIM_PACKED_PX,
-        optim=Optim(epochs=60, batch=16, base_lr=1.6e-2, warmup_epochs=2, min_lr=1e-5),
-        drop_path=0.0,
-        rand_augment="rand-m6-mstd0.5-inc1",
-        crop_scale=(0.6, 1.0),
-        keep_boxes=False,
-        average=0.995,
-    ),
+    member=replace(FINETUNE, optim=replace(FINETUNE.optim, epochs=60, warmup_epochs=2), known="all"),
     folds=5,
     seeds=(0,),
 )
