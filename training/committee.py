@@ -10,8 +10,9 @@ from torch.nn import functional
 from models.nets.architecture import Classifier
 from models.nets.probe import ProbeClassifier
 from models.nets.slim_resnet import SlimClassifier
+from models.nets.vit import VitClassifier
 
-Member = SlimClassifier | ProbeClassifier
+Member = SlimClassifier | ProbeClassifier | VitClassifier
 
 
 class Committee(nn.Module):
@@ -29,7 +30,7 @@ class Committee(nn.Module):
 
     def __init__(self, members: Sequence[Classifier]) -> None:
         super().__init__()
-        if strangers := [type(one).__name__ for one in members if not isinstance(one, Member)]:
+        if strangers := [type(one).__name__ for one in members if not _adds_up(one)]:
             raise ValueError(f"{strangers[0]}: its maps do not add up to its logits, so it cannot sit on a committee")
         if len({one.config.num_findings for one in members}) != 1:
             raise ValueError("members of a committee score the same findings")
@@ -45,6 +46,12 @@ class Committee(nn.Module):
         side = max(one.shape[-1] for one in added)
         maps = [one if one.shape[-1] == side else _finer(one, side) for one in added]
         return torch.stack(logits).mean(dim=0), functional.relu(torch.stack(maps).mean(dim=0))
+
+
+def _adds_up(member: Classifier) -> bool:
+    if isinstance(member, VitClassifier):
+        return bool(member.global_pool == "avg")
+    return isinstance(member, Member)
 
 
 def _finer(maps: Tensor, side: int) -> Tensor:

@@ -26,6 +26,7 @@ CLASSIFIER, RECONSTRUCTOR = "classifier.onnx", "reconstructor.onnx"
 
 # Of elements: what is smaller stays float16. Stems and first stages weigh little, and most of the error is theirs.
 _SMALLEST_BYTES = 2**16
+_CHANNELS = 3  # of a picture, inside the graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,15 @@ def _write_classifier(
 
 
 def _as_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
-    rounded = round_weights(model, _SMALLEST_BYTES)
+    rounded = round_weights(model, _SMALLEST_BYTES, _stems(model))
     return store_half(rounded, keep=[one.name for one in rounded.graph.initializer if one.name.endswith(SCALE)])
+
+
+def _stems(model: onnx.ModelProto) -> set[str]:
+    """Weights that pictures meet first, of three channels: a patch embedding is as large as a later layer."""
+    shapes = {one.name: tuple(one.dims) for one in model.graph.initializer}
+    convolved = (node.input[1] for node in model.graph.node if node.op_type == "Conv")
+    return {name for name in convolved if shapes.get(name, (0, 0))[1] == _CHANNELS}
 
 
 def _write_reconstructor(

@@ -19,6 +19,7 @@ from training.data.jitter import jitter
 from training.recipes.probe_types import ProbeRecipe
 
 _BATCH = 32
+_VIEWS_SEED = 0
 _RARE = 0.01  # prevalences are kept this far from 0 and 1
 
 
@@ -74,13 +75,16 @@ def features_of(
         probe: on the device; its head does not matter.
         rows: N, for the name in the cache.
         images: (N, S, S) uint8.
-        recipe: how many views, and their seed.
+        recipe: how many views; they follow from the pictures' places alone, so that folds share them.
         cache: folder, and the checkpoint that the trunk came from.
         fabric: launched; its precision is that of the products.
     """
     folder, start = cache
     digest = hashlib.sha256(start.read_bytes()).hexdigest()
-    key = [digest, [str(row.file) for row in rows], recipe.image_size_px, recipe.given_px, recipe.views, recipe.seed]
+    with fabric.autocast():
+        is_rounded = torch.is_autocast_enabled(fabric.device.type)
+    sizes = [recipe.image_size_px, recipe.given_px, recipe.views]
+    key = [digest, [str(row.file) for row in rows], *sizes, is_rounded]
     path = folder / f"features-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +101,7 @@ def _features(
     for begin in tqdm(range(0, len(images), _BATCH), desc="features", unit="batch"):
         plain = torch.from_numpy(np.array(images[begin : begin + _BATCH])).to(fabric.device)
         levels = plain.unsqueeze(1).float()
-        generator = torch.Generator().manual_seed(number_of(recipe.seed, begin))
+        generator = torch.Generator().manual_seed(number_of(_VIEWS_SEED, begin))
         views = [levels, *(jitter(levels, generator) for _ in range(recipe.views))]
         with fabric.autocast():
             seen = [probe.features(normalise(view.round().byte().squeeze(1))) for view in views]

@@ -81,7 +81,7 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
             "",
             f"- Reconstructor: {_pretraining_words(facts.pretraining)}",
             *[line for run in facts.finetuning for line in _classifier_lines(run)],
-            *[f"- {run['note']}" for run in (facts.pretraining, *facts.finetuning) if run.get("note")],
+            *[f"- {run['note']}" for run in _runs(facts) if run.get("note")],
             *([AVERAGED] if len(facts.finetuning) > 1 else []),
             "- Patients of the held-out images, and patients with a radiologist's box, were kept out of fine-tuning.",
             "",
@@ -121,17 +121,23 @@ def _classifier_lines(run: Mapping[str, Any]) -> Iterator[str]:
     """How a network was made, then what it started from."""
     yield f"- Classifier: {_probe_words(run) if _is_probe(run) else _finetuning_words(run)}"
     if start := _started_from(run):
-        words = _pretraining_words(start) if "decoder" in start["recipe"] else _finetuning_words(start)
+        words = _pretraining_words(start) if _is_unlabelled(start) else _finetuning_words(start)
         yield f"  It started from: {words}"
 
 
 def _pretraining_words(run: Mapping[str, Any]) -> str:
     recipe, optim = run["recipe"], run["recipe"]["optim"]
-    ratios = recipe.get("mask_ratios") or [recipe["mask_ratio"]]
+    if "decoder" in recipe:
+        ratios = recipe.get("mask_ratios") or [recipe["mask_ratio"]]
+        kind = (
+            f"masked autoencoder, encoder `{recipe['encoder']}`, decoder `{recipe['decoder']}`, "
+            f"{' or '.join(f'{ratio:.0%}' for ratio in ratios)} of the patches hidden"
+        )
+    else:
+        kind = f"momentum contrast, encoder `{recipe['encoder']}`, {recipe['queue']} keys"
     return (
-        f"masked autoencoder, encoder `{recipe['encoder']}`, decoder `{recipe['decoder']}`, "
-        f"{' or '.join(f'{ratio:.0%}' for ratio in ratios)} of the patches hidden, {optim['epochs']} epochs over "
-        f"{run['num_images']} images, batch {optim['batch']} (recipe `{recipe['name']}`)."
+        f"{kind}, {optim['epochs']} epochs over {run['num_images']} images, batch {optim['batch']} (recipe "
+        f"`{recipe['name']}`)."
     )
 
 
@@ -180,11 +186,20 @@ def _started_from(run: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return (run.get("start") or {}).get("run")
 
 
+def _is_unlabelled(run: Mapping[str, Any]) -> bool:
+    return "decoder" in run["recipe"] or "queue" in run["recipe"]
+
+
+def _runs(facts: CardFacts) -> list[Mapping[str, Any]]:
+    """All that the bundle was made from."""
+    return [facts.pretraining, *facts.finetuning, *filter(None, map(_started_from, facts.finetuning))]
+
+
 def _source_rows(facts: CardFacts) -> list[str]:
     """Images by source; one that several runs have seen counts once."""
-    runs = [facts.pretraining, *facts.finetuning, *filter(None, map(_started_from, facts.finetuning))]
-    unlabelled = [run["sources"] for run in runs if "decoder" in run["recipe"]]
-    labelled = [run["sources"] for run in runs if "decoder" not in run["recipe"]]
+    runs = _runs(facts)
+    unlabelled = [run["sources"] for run in runs if _is_unlabelled(run)]
+    labelled = [run["sources"] for run in runs if not _is_unlabelled(run)]
     names = sorted({name for sources in (*unlabelled, *labelled) for name in sources})
     return [f"| `{name}` | {_most(unlabelled, name)} | {_most(labelled, name)} |" for name in names]
 

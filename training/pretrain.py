@@ -20,7 +20,7 @@ from training.optim import adamw, pretraining_groups
 from training.recipes.types import InpaintRecipe, MocoRecipe, PretrainRecipe, UnlabelledRecipe
 from training.resident import to_device
 from training.run import Run
-from training.trunks import CNN_SHAPES
+from training.trunks import CNN_SHAPES, SLIM_SHAPES
 
 Pretrained = MaskedAutoencoder | InpaintingAutoencoder | MomentumContrast
 
@@ -76,8 +76,13 @@ def _parts(
             objective = MaskedObjective(painter, pixels, recipe.mask_ratio, compiled=compiled)
             return painter, objective, CropDraw(recipe.crop_scale, painter.num_patches)
         case MocoRecipe():
-            shape = CNN_SHAPES[recipe.encoder]
-            config = MocoConfig(shape, queue=recipe.queue, momentum=recipe.momentum, temperature=recipe.temperature)
+            config = MocoConfig(
+                {**CNN_SHAPES, **SLIM_SHAPES}[recipe.encoder],
+                queue=recipe.queue,
+                momentum=recipe.momentum,
+                temperature=recipe.temperature,
+                splits=recipe.splits,
+            )
             contrast = MomentumContrast(config)
             gather = partial(_gather, fabric)
             return (

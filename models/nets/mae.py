@@ -32,6 +32,7 @@ DECODERS = {
     "512x8": VitShape(512, 8, 16),  # released ViT-B
     "128x2": VitShape(128, 2, 16),
     "128x2h4": VitShape(128, 2, 4),  # ours: four heads instead of 16 halve the step of a ViT-Ti on a CPU
+    "192x4h6": VitShape(192, 4, 6),  # ours: as wide as a ViT-Ti, deep enough to paint with
 }
 
 

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch.nn import functional
 
 from models.nets.densenet import DenseNetClassifier, DenseNetShape
 from models.nets.resnet import ResNetClassifier, ResNetShape
+from models.nets.slim_resnet import SlimClassifier, SlimConfig, SlimResNet, SlimShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +24,19 @@ class MocoConfig:
         queue: keys of earlier batches that serve as negatives.
         momentum: share of itself that the key encoder keeps in a step.
         temperature: what similarities are divided by.
+        splits: parts of a process's keys that each have a batch norm of their own, in place of the other processes
+            that MoCo mixes keys with; 1 for no parts.
     """
 
-    encoder: DenseNetShape | ResNetShape
+    encoder: DenseNetShape | ResNetShape | SlimShape
     dim: int = 128
     queue: int = 65_536
     momentum: float = 0.999
     temperature: float = 0.2
+    splits: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.dim, self.queue) < 1 or not 0 <= self.momentum <= 1 or self.temperature <= 0:
+        if min(self.dim, self.queue, self.splits) < 1 or not 0 <= self.momentum <= 1 or self.temperature <= 0:
             raise ValueError(f"no momentum contrast is {self}")
 
 
@@ -78,8 +83,9 @@ class MomentumContrast(nn.Module):
         """InfoNCE of one step; moves the key encoder and the queue, as the reference does, before it returns.
 
         Batch norm tells a key encoder which images came together. So that this is no answer, keys are computed in
-        another order than queries, and where several processes share a batch, in other company. In a single process
-        batch norm sees the same images whatever their order: the permutation then changes no more than rounding.
+        another order than queries, and where several processes share a batch, or keys are split, in other company. In
+        a single process without splits batch norm sees the same images whatever their order: the permutation then
+        changes no more than rounding.
 
         Args:
             queries_view: (B, 3, S, S) normalised, one view of each image.
@@ -102,7 +108,8 @@ class MomentumContrast(nn.Module):
         queries = self(queries_view)
         with torch.no_grad():
             self._follow()
-            shuffled = gather(self._embed(self.encoder_k, everyone_s[permutation[mine]]))
+            parts = everyone_s[permutation[mine]].chunk(self.config.splits)
+            shuffled = gather(torch.cat([self._embed(self.encoder_k, part) for part in parts]))
             keys = shuffled[permutation.argsort()]
             negatives = self.queue.clone()  # autograd needs them in the backward pass, when the queue has moved on
             self._enqueue(keys)
@@ -137,8 +144,13 @@ class MomentumContrast(nn.Module):
             raise ValueError(f"a batch of {num_images} images is more than a queue of {self.config.queue} keys holds")
 
 
-def _encoder(config: MocoConfig) -> DenseNetClassifier | ResNetClassifier:
+def _encoder(config: MocoConfig) -> DenseNetClassifier | ResNetClassifier | SlimClassifier:
     """A classifier whose head became an MLP of the encoder's width with `dim` outputs."""
+    if isinstance(config.encoder, SlimShape):
+        slim = SlimClassifier(SlimConfig(config.encoder, config.dim))
+        member = cast("SlimResNet", slim.members[0])
+        member.fc = _with_hidden_layer(member.fc)  # type: ignore[assignment]
+        return slim
     if isinstance(config.encoder, DenseNetShape):
         densenet = DenseNetClassifier(config.dim, config.encoder)
         densenet.classifier = _with_hidden_layer(densenet.classifier)

@@ -64,10 +64,14 @@ def _slim(state: Mapping[str, Tensor], record: object) -> SlimConfig:
     """Shape and members from the tensors; the size at which pictures are looked at from the file."""
     if not isinstance(record, SlimConfig):
         raise CheckpointError("a slim ResNet has to say at which size it looks at pictures")
+    findings = shape_of(state, f"{SLIM_PREFIX}0.fc.weight", 2)[0]
+    return SlimConfig(_slim_shape(state), findings, count_parts(state, SLIM_PREFIX), record.image_size_px)
+
+
+def _slim_shape(state: Mapping[str, Tensor]) -> SlimShape:
     first = below(state, f"{SLIM_PREFIX}0.")
     one, two, three, four = (count_parts(first, f"layer{stage}.") for stage in range(1, 5))
-    shape = SlimShape((one, two, three, four), shape_of(first, "conv1.weight", 4)[0])
-    return SlimConfig(shape, shape_of(first, "fc.weight", 2)[0], count_parts(state, SLIM_PREFIX), record.image_size_px)
+    return SlimShape((one, two, three, four), shape_of(first, "conv1.weight", 4)[0])
 
 
 def _inpainting(weights: Weights, record: object) -> InpaintingConfig:
@@ -85,6 +89,12 @@ def _moco(state: Mapping[str, Tensor], record: object) -> MocoConfig:
             " classifier"
         )
     encoder = below(state, MOCO_PREFIX)
-    shape = _densenet(encoder) if DENSENET_STEM in encoder else _resnet(encoder)
+    shape = _shape(encoder)
     dim, queue = shape_of(state, "queue", 2)
     return replace(record, encoder=shape, dim=dim, queue=queue)
+
+
+def _shape(encoder: Mapping[str, Tensor]) -> DenseNetShape | ResNetShape | SlimShape:
+    if DENSENET_STEM in encoder:
+        return _densenet(encoder)
+    return _slim_shape(encoder) if any(name.startswith(SLIM_PREFIX) for name in encoder) else _resnet(encoder)

@@ -134,6 +134,27 @@ def pooled_saliency(network: ExplainableVit, tokens: Tensor) -> tuple[Tensor, Te
     return logits, functional.relu(channel_weights @ attention.activations[:, 1:].transpose(1, 2))
 
 
+def pooled_evidence(network: ExplainableVit, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Average-pool head: the logits and what each patch adds to them, to a constant the same for every picture.
+
+    `fc_norm` takes the mean token's own mean off and divides by its deviation. With that deviation given it is linear,
+    so the mean token's share is the mean of the same of every patch token.
+
+    Args:
+        network: its head.
+        tokens: (B, N, D) leaving the last block, class token first.
+
+    Returns:
+        logits (B, F) and shares (B, F, P), P = N - 1.
+    """
+    patches = tokens[:, 1:]
+    mean = patches.mean(dim=1, keepdim=True)
+    _, inverse_std = _normalise(mean, network.fc_norm.eps)
+    inputs = (patches - patches.mean(dim=-1, keepdim=True)) * inverse_std * network.fc_norm.weight
+    added = (inputs @ network.head.weight.t()).transpose(1, 2)
+    return network.head(network.fc_norm(mean.squeeze(1))), added
+
+
 def densenet_saliency(network: ExplainableDenseNet, features: Tensor) -> tuple[Tensor, Tensor]:
     """DenseNet, target: the output F of the last dense block, before its final batch norm.
 

@@ -8,7 +8,7 @@ from typing import Literal
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from models.nets.saliency import pooled_saliency, token_saliency
+from models.nets.saliency import pooled_evidence, pooled_saliency, token_saliency
 
 Head = Literal["token", "avg"]
 
@@ -96,6 +96,17 @@ class VitClassifier(VisionTransformer):
         explain = token_saliency if self.global_pool == "token" else pooled_saliency
         logits, maps = explain(self, tokens)
         return logits, maps.unflatten(2, self.patch_embed.grid_size)
+
+    def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, F) and what each patch adds to them, (B, F, G, G); their mean is the logit less what none adds.
+
+        Raises:
+            ValueError: the head looks at the class token, to which no patch adds by itself.
+        """
+        if self.global_pool != "avg":
+            raise ValueError("a class token's logit is no sum over patches")
+        logits, added = pooled_evidence(self, self.forward_features(images))
+        return logits, added.unflatten(2, self.patch_embed.grid_size)
 
 
 def vit(

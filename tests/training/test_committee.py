@@ -45,10 +45,28 @@ def test_logits_are_the_mean_and_maps_add_up_to_them():
     assert torch.allclose(slim_added.mean(dim=(2, 3)) + slim.members[0].fc.bias, slim_logits, atol=1e-4)
 
 
+def test_a_transformer_with_an_average_head_may_sit_on_it():
+    """What its patches add up to is the logit, less what its head adds to every picture."""
+    vit = classifier(head="avg")
+    side_px = vit.config.image_size_px
+    images = torch.randn(2, 3, side_px, side_px, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        logits, added = vit.evidence(images)
+        constant = vit.head(vit.fc_norm.bias)
+        both, maps = Committee([vit, vit]).eval().saliency(images)
+
+        assert torch.allclose(vit(images), logits, atol=1e-5)
+        assert torch.allclose(logits, added.mean(dim=(2, 3)) + constant, atol=1e-4)
+        assert torch.allclose(logits, both, atol=1e-5)
+        assert torch.allclose(added.relu(), maps, atol=1e-5)
+
+
 def test_a_network_whose_maps_are_no_sum_cannot_sit_on_it():
-    """Grad-CAM at a block of a transformer is no share of a logit."""
+    """No patch adds to a class token's logit by itself."""
     with pytest.raises(ValueError, match="VitClassifier: its maps do not add up"):
-        Committee([classifier(), *members()])
+        Committee([classifier(head="token"), *members()])
+    with pytest.raises(ValueError, match="no sum over patches"):
+        classifier(head="token").evidence(torch.zeros(1, 3, 32, 32))
 
 
 def test_members_of_other_findings_are_refused():

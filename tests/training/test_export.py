@@ -162,7 +162,9 @@ def test_a_committee_serves_the_mean_of_its_members(tmp_path, material):
     network = Committee([slim, probe]).eval()
     started = DESCRIPTION | {"start": {"sha256": "0" * 64, "run": DESCRIPTION | {"sources": {"unseen": 9}}}}
     solved = {"name": "solved", "encoder": "vit_small", "ridge": 1.0, "invariance": 10.0, "image_size_px": 48}
-    runs = [DESCRIPTION, started | {"recipe": solved}]
+    contrast = {"name": "contrast", "encoder": "slim18", "queue": 4096, "optim": {"epochs": 7, "batch": 4}}
+    contrasted = DESCRIPTION | {"recipe": contrast, "sources": {"unnamed": 5}, "note": "It was cut short."}
+    runs = [DESCRIPTION | {"start": {"sha256": "1" * 64, "run": contrasted}}, started | {"recipe": solved}]
     recipe = replace(RECIPE, weights="int8")
     manifest = export(recipe, Networks(network, autoencoder()), replace(material, finetuning=runs), tmp_path)
     images = _images(material.held_out)
@@ -179,6 +181,9 @@ def test_a_committee_serves_the_mean_of_its_members(tmp_path, material):
     assert "mean of those networks' logits" in card
     assert "frozen `vit_small` at 48 px" in card
     assert "It started from: masked autoencoder" in card
+    assert "It started from: momentum contrast, encoder `slim18`, 4096 keys, 7 epochs" in card
+    assert "- It was cut short." in card
+    assert "| `unnamed` | 5 | 0 |" in card
     assert "| `unseen` | 9 | 0 |" in card
 
 

@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from models.nets.checkpoint import initialise_encoder, save
+from models.nets.checkpoint import initialise_encoder, load, save
 from models.nets.densenet import DenseNetClassifier
 from tests.training.execution import ENGINE, StopAfter, alone, losses, packed
 from tests.training.tiny import PRETRAIN, SIDE_PX, lasting, phantoms
 from training.data.draws import generator_of
 from training.data.steps import CropDraw
 from training.pretrain import pretrain
+from training.recipes import default_bundle, moco_slim18
 from training.recipes.types import InpaintRecipe, MocoRecipe, Optim
 from training.run import Run
+from training.trunks import build_classifier
 
 
 def test_the_loss_falls(tmp_path):
@@ -146,3 +148,24 @@ class TestBaselines:
         transfer = initialise_encoder(classifier, tmp_path / "network.safetensors")
 
         assert ("classifier.weight", "classifier.bias") == tuple(sorted(transfer.fresh, reverse=True))
+
+
+def test_momentum_contrast_of_a_slim_resnet_starts_the_default_bundle_s_members(tmp_path):
+    """The file that `pretrain moco_slim18` writes gives a member all but its head."""
+    recipe = replace(
+        moco_slim18.PRETRAIN,
+        optim=Optim(epochs=1, batch=4, base_lr=6e-2, warmup_epochs=0),
+        queue=8,
+        splits=2,
+        image_size_px=SIDE_PX,
+        packed_size_px=40,
+    )
+    network = pretrain(recipe, packed(phantoms(4)), Run(tmp_path), ENGINE, alone())
+    save(network, tmp_path / "network.safetensors")
+    member = build_classifier(default_bundle.FINETUNE, 14)
+
+    transfer = initialise_encoder(member, tmp_path / "network.safetensors")
+
+    assert {"members.0.fc.weight", "members.0.fc.bias"} == set(transfer.fresh)
+    learned = load(tmp_path / "network.safetensors").encoder_q.state_dict()
+    assert torch.equal(learned["members.0.conv1.weight"], member.state_dict()["members.0.conv1.weight"])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def pack(files: Sequence[Path], contract: InputContract, cache: Path) -> NDArray
     target = cache / f"{name}.npy"
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(".partial.npy")
+        partial = target.with_suffix(f".{os.getpid()}.partial.npy")  # others may be packing the same
         shape = (len(files), contract.side, contract.side)
         array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
         with ThreadPoolExecutor() as pool:  # Pillow releases the lock while it decodes and resizes

@@ -1,5 +1,7 @@
 """Weights as int8, the arithmetic in float: a quarter of float32's bytes, a half of float16's, and no faster."""
 
+from collections.abc import Collection
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -12,8 +14,10 @@ _SMALLEST = 1024  # elements, as for float16 (training/onnx_file.py)
 _LARGEST = 127
 
 
-def round_weights(model: onnx.ModelProto, smallest: int = _SMALLEST) -> onnx.ModelProto:
+def round_weights(model: onnx.ModelProto, smallest: int = _SMALLEST, keep: Collection[str] = ()) -> onnx.ModelProto:
     """A copy whose float32 weights of `smallest` elements or more are int8, each behind a Cast and its outputs' scales.
+
+    Those named in `keep` stay as they are.
 
     ONNX Runtime folds both when it makes a session. It does not fold a DequantizeLinear, and multiplies more slowly by
     a weight that is no constant.
@@ -24,7 +28,12 @@ def round_weights(model: onnx.ModelProto, smallest: int = _SMALLEST) -> onnx.Mod
     widened = []
     for tensor in [*small.graph.initializer]:
         axis = axis_of.get(tensor.name)
-        if axis is None or tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < smallest:
+        if (
+            axis is None
+            or tensor.name in keep
+            or tensor.data_type != TensorProto.FLOAT
+            or np.prod(tensor.dims) < smallest
+        ):
             continue
         name, values = tensor.name, numpy_helper.to_array(tensor)
         axis %= values.ndim

@@ -1,44 +1,41 @@
-"""The default bundle by the full recipe, for a GPU: not run yet, nothing here is measured.
+"""What the default bundle's probe stands on, for a GPU: the paper's masked autoencoder; and the paper's fine-tuning.
 
-    train pretrain default_bundle_gpu --data CSV --out runs/gpu/pretrain
-    train crossval default_bundle_gpu --data CSV --init runs/gpu/pretrain/network.safetensors --out runs/gpu/crossval
-    train finetune default_bundle_gpu --data CSV --init runs/gpu/pretrain/network.safetensors --out runs/gpu/finetune
-    train export default_bundle_gpu --data CSV --pretrained runs/gpu/pretrain --finetuned runs/gpu/finetune \
-        --out-of-fold runs/gpu/crossval --out DIR
+    train pretrain default_bundle_gpu --data CSV --out runs/trunk
+    train crossval default_bundle_gpu --data CSV --init runs/trunk/network.safetensors --out runs/finetuned
+    train finetune default_bundle_gpu --data CSV --init runs/trunk/network.safetensors --out runs/mae
+    train finetune default_bundle_gpu --data CSV --set optim.layer_decay=1 --out runs/random
 
-What can be compared with it on the same folds: `crossval default_bundle` (slim ResNets), and the second line without
-`--init` (the same network from random weights, which takes `--set member.optim.epochs=200`, as the paper has it).
+ViT-S/16 with decoder, mask ratio, layer decay, RandAugment and DropPath of arXiv:2210.12843; epochs, batches, crops and
+the average of the weights are for a data set of this size, set by hand, not ablated.
 
-ViT-S/16 with the decoder, fine-tuning rates, layer decay, RandAugment and DropPath of arXiv:2210.12843. Otherwise:
-masks of 0.5, 0.75 and 0.9, because the same network paints the anomaly map; 1,600 epochs of 5,706 images, which show 9
-million crops where the paper shows 213 million; batches of 256 and 64, for a data set of this size.
+Measured 2026-11-27 on an H200 (bfloat16, compiled), beside two other trainings for the first minute: 9,100 images a
+second (median), 11,658 of the 14,080 steps in 6 minutes; that is what ships, because the time on the machine was over.
+The rate had fallen to a twelfth of its peak by then. Fine-tuned on four fifths of the labels it has a mean AUROC out of
+fold of 0.701; a head on the frozen trunk has more (`frozen_probe`). The last two commands were not run to their end.
 """
 
 from dataclasses import replace
 
 from training.recipes.base import FINETUNE_VIT, PRETRAINING
 from training.recipes.crossval_types import CrossvalRecipe
-from training.recipes.types import ExportRecipe, PretrainRecipe
+from training.recipes.types import PretrainRecipe
 
 PRETRAIN = PretrainRecipe(
     name="default_bundle_gpu",
     encoder="vit_small",
     decoder="512x2",
-    optim=replace(PRETRAINING, epochs=1600, batch=256, base_lr=3e-4, warmup_epochs=40),
-    mask_ratios=(0.5, 0.75, 0.9),
+    optim=replace(PRETRAINING, epochs=640, batch=256, base_lr=6e-4, warmup_epochs=40),
 )
 
 FINETUNE = replace(
     FINETUNE_VIT,
     name="default_bundle_gpu",
     data=("manifest",),
-    optim=replace(FINETUNE_VIT.optim, batch=64, base_lr=1e-3),
+    optim=replace(FINETUNE_VIT.optim, epochs=40, batch=64, base_lr=2e-3, warmup_epochs=5),
     crop_scale=(0.5, 1.0),
     eval_every=0,
     keep_boxes=False,
     average=0.99,
 )
 
-CROSSVAL = CrossvalRecipe(name="default_bundle_gpu", member=FINETUNE, folds=5, seeds=(0, 1, 2))
-
-EXPORT = ExportRecipe(name="thorascope-vit-s16", version="0.3.0")
+CROSSVAL = CrossvalRecipe(name="default_bundle_gpu", member=FINETUNE, folds=5, seeds=(0,))

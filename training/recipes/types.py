@@ -108,10 +108,11 @@ class MocoRecipe(UnlabelledRecipe):
     """Momentum contrast, version 2 (arXiv:2003.04297).
 
     Attributes:
-        encoder: `densenet121` or `resnet50`.
+        encoder: `densenet121`, `resnet50` or `slim18`.
         temperature: of the softmax over similarities.
         momentum: of the key encoder.
         queue: keys that are kept as negatives.
+        splits: parts of a process's keys that each have a batch norm of their own (`models.nets.moco`).
         crop_scale: of the two views.
     """
 
@@ -119,6 +120,7 @@ class MocoRecipe(UnlabelledRecipe):
     temperature: float = 0.2
     momentum: float = 0.999
     queue: int = 65_536
+    splits: int = 1
     crop_scale: tuple[float, float] = (0.2, 1.0)
 
 

@@ -17,10 +17,12 @@ from models.nets.cnn_mae import InpaintingAutoencoder, InpaintingConfig
 from models.nets.densenet import DENSENET121, DenseNetClassifier, DenseNetShape
 from models.nets.moco import MocoConfig, MomentumContrast
 from models.nets.resnet import ResNetClassifier, ResNetShape
+from models.nets.slim_resnet import SlimClassifier, SlimConfig, SlimShape
 from models.nets.vit import VitClassifier
 from tests import goldens
 
 SMALL_DENSENET, SMALL_RESNET = DenseNetShape(4, (1, 1, 1, 1), 8), ResNetShape((1, 1, 1, 1), 4)
+SMALL_SLIM = SlimShape((1, 1, 1, 1), 4)
 
 
 def _densenet(num_findings=14, shape=SMALL_DENSENET):
@@ -29,6 +31,10 @@ def _densenet(num_findings=14, shape=SMALL_DENSENET):
 
 def _resnet(num_findings=14):
     return ResNetClassifier(num_findings, SMALL_RESNET)
+
+
+def _slim():
+    return SlimClassifier(SlimConfig(SMALL_SLIM, 14))
 
 
 def _vit(head="token"):
@@ -176,6 +182,7 @@ OWN = {
     "in-painting": (lambda: InpaintingAutoencoder(InpaintingConfig()), lambda: _densenet(shape=DENSENET121)),
     "momentum contrast, DenseNet": (lambda: MomentumContrast(MocoConfig(SMALL_DENSENET, 8, 12)), _densenet),
     "momentum contrast, ResNet": (lambda: MomentumContrast(MocoConfig(SMALL_RESNET, 8, 12)), _resnet),
+    "momentum contrast, slim ResNet": (lambda: MomentumContrast(MocoConfig(SMALL_SLIM, 8, 12)), _slim),
     "another DenseNet": (lambda: _densenet(1000), _densenet),
     "another ResNet": (lambda: _resnet(1000), _resnet),
 }

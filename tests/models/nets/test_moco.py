@@ -1,6 +1,7 @@
 """Momentum contrast: the laws of its key encoder and its queue, the loss, and several processes."""
 
 import copy
+import dataclasses
 import threading
 from collections import deque
 
@@ -13,8 +14,13 @@ from torch.nn import functional
 from models.nets.densenet import DENSENET121, DenseNetShape
 from models.nets.moco import MocoConfig, MomentumContrast
 from models.nets.resnet import RESNET50, ResNetShape
+from models.nets.slim_resnet import SlimShape
 
-SHAPES = {"densenet": DenseNetShape(4, (1, 1, 1, 1), 8), "resnet": ResNetShape((1, 1, 1, 1), 4)}
+SHAPES = {
+    "densenet": DenseNetShape(4, (1, 1, 1, 1), 8),
+    "resnet": ResNetShape((1, 1, 1, 1), 4),
+    "slim": SlimShape((1, 1, 1, 1), 4),
+}
 ENCODERS = pytest.mark.parametrize("encoder", SHAPES)
 BATCH, QUEUE, DIM, SIDE_PX = 4, 12, 8, 32
 
@@ -69,7 +75,9 @@ class TestArchitecture:
         assert (1,) == tuple(state["queue_ptr"].shape)
         assert {"encoder_q", "encoder_k", "queue", "queue_ptr"} == {name.split(".")[0] for name in state}
 
-    @pytest.mark.parametrize("change", [{"queue": 0}, {"dim": 0}, {"momentum": 1.5}, {"temperature": 0.0}])
+    @pytest.mark.parametrize(
+        "change", [{"queue": 0}, {"dim": 0}, {"momentum": 1.5}, {"temperature": 0.0}, {"splits": 0}]
+    )
     def test_constants_that_mean_nothing_are_refused(self, change):
         """Before a run starts with them."""
         with pytest.raises(ValueError, match="no momentum contrast"):
@@ -185,6 +193,22 @@ class TestLoss:
         back = _moco().training_loss(queries, keys, permutation.flip(0))
 
         assert there.item() == pytest.approx(back.item(), rel=TOLERANCE)
+
+    def test_split_keys_have_a_batch_norm_for_each_part(self):
+        """Two parts of two: each key is what the key encoder says of its part alone, as the permutation has them."""
+        queries, keys, permutation = _views(1)
+        network = _moco("slim")
+        network = MomentumContrast(dataclasses.replace(network.config, splits=2))
+        follower = copy.deepcopy(network.encoder_k)
+        network.training_loss(queries, keys, permutation)
+        with torch.no_grad():
+            parts = [follower(keys[permutation[part]]) for part in (slice(0, 2), slice(2, 4))]
+        expected = functional.normalize(torch.cat(parts), dim=1)[permutation.argsort()]
+
+        assert torch.allclose(expected.t(), network.queue[:, :BATCH], atol=1e-4)
+        with torch.no_grad():
+            whole = functional.normalize(copy.deepcopy(network.encoder_k)(keys), dim=1)
+        assert not torch.allclose(whole.t(), network.queue[:, :BATCH], atol=1e-2)
 
     def test_similarities_are_float32_under_mixed_precision(self):
         """In bfloat16 they would tell an image from its neighbours by steps of 0.004 / 0.2."""

@@ -66,6 +66,15 @@ def test_round_weights__rounds_each_output_by_its_own_largest(made):
     assert (np.abs(back - weight) <= 0.5001 * steps).all()
 
 
+def test_round_weights__leaves_alone_what_it_is_told_to(made):
+    """The convolution stays float32, the product does not."""
+    name = next(one.name for one in made[0].graph.initializer if len(one.dims) == 4)
+    stored = {one.name: one for one in round_weights(made[0], keep={name}).graph.initializer}
+
+    assert TensorProto.FLOAT == stored[name].data_type
+    assert 1 == sum(one.data_type == TensorProto.INT8 for one in stored.values())
+
+
 def test_round_weights__says_nearly_what_the_graph_says(made):
     """And takes a quarter of the bytes."""
     model, images, _ = made
