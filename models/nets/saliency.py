@@ -135,17 +135,14 @@ def pooled_saliency(network: ExplainableVit, tokens: Tensor) -> tuple[Tensor, Te
 
 
 def pooled_evidence(network: ExplainableVit, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Average-pool head: the logits and what each patch adds to them, to a constant the same for every picture.
+    """Average-pool head: logits (B, F) and what each patch adds to them (B, F, P), to a constant for all pictures.
 
     `fc_norm` takes the mean token's own mean off and divides by its deviation. With that deviation given it is linear,
     so the mean token's share is the mean of the same of every patch token.
 
     Args:
         network: its head.
-        tokens: (B, N, D) leaving the last block, class token first.
-
-    Returns:
-        logits (B, F) and shares (B, F, P), P = N - 1.
+        tokens: (B, N, D) leaving the last block, class token first; P = N - 1.
     """
     patches = tokens[:, 1:]
     mean = patches.mean(dim=1, keepdim=True)
