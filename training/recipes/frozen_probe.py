@@ -4,8 +4,8 @@
     train probe frozen_probe --data CSV --init runs/trunk/network.safetensors --out runs/probe/all
     train crossval frozen_probe --data CSV --init runs/trunk/network.safetensors --out runs/probe/crossval
 
-`invariance` and `spread` were chosen out of fold. A trunk at another size takes `--set image_size_px=160`; pictures
-come at 224 px, as a bundle's do.
+`invariance` and `spread` weigh scores out of fold against how far training pictures move when they are cropped
+(docs/decisions/0020). A trunk at another size takes `--set image_size_px=160`; pictures come at 224 px, as a bundle's.
 """
 
 from training.recipes.crossval_types import CrossvalRecipe
