@@ -1,21 +1,26 @@
 """A recipe from its data to its file: what every command that trains does, whatever it is called."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 
 from models.nets.architecture import Network
 from models.nets.checkpoint import initialise_encoder, save
 from models.nets.slim_resnet import SlimClassifier
 from models.nets.vit import VitClassifier
+from training.data.dataset import Row
 from training.engine import Engine
 from training.finetune import finetune
 from training.head import refit_head, require_both_kinds
 from training.invariant_head import features_of, solve_head
+from training.kernel_solution import Normals, solve_kernel_head
 from training.linprobe import linprobe
-from training.material import Sources, labelled, plain, unlabelled
+from training.material import Sources, labelled, normals, plain, unlabelled
 from training.pretrain import pretrain
 from training.recipes.probe_types import ProbeRecipe
 from training.recipes.types import FinetuneRecipe, LinprobeRecipe, Recipe, UnlabelledRecipe
@@ -102,18 +107,24 @@ def _probed(recipe: ProbeRecipe, sources: Sources, start: Path | None, run: Run,
     with fabric.rank_zero_first():  # packing
         material = labelled(recipe, sources)
     require_both_kinds(material.findings, material.data.labels)
-    run.describe(recipe, material.rows, start)
-    probe = build_probe(recipe, len(material.findings), start).to(fabric.device)
+    normal = normals(recipe, sources)
+    run.describe(recipe, [*material.rows, *normal], start)
+    num_pictures = len(material.rows) + len(normal)
+    probe = build_probe(recipe, len(material.findings), start, num_pictures).to(fabric.device)
+
+    def seen(rows: Sequence[Row], views: int) -> NDArray[np.float64]:
+        images = plain(rows, replace(recipe, image_size_px=recipe.given_px), sources)
+        return features_of(probe, rows, images, replace(recipe, views=views), (sources.cache, start), fabric)
+
     everyone = labelled(replace(recipe, folds=0), sources).rows
-    images = plain(everyone, replace(recipe, image_size_px=recipe.given_px), sources)
-    features = features_of(probe, everyone, images, recipe, (sources.cache, start), fabric)
     own = {row.file for row in material.rows}
-    weight, bias = solve_head(
-        features[[row.file in own for row in everyone]],
-        material.data.labels,
-        ridge=recipe.ridge,
-        invariance=recipe.invariance,
-        spread=recipe.spread,
-    )
-    probe.head.load_state_dict({"weight": torch.from_numpy(weight).float(), "bias": torch.from_numpy(bias).float()})
+    features = seen(everyone, recipe.views)[[row.file in own for row in everyone]]
+    penalties = {"ridge": recipe.ridge, "invariance": recipe.invariance, "spread": recipe.spread}
+    if recipe.kernel == "gaussian":
+        others = seen(normal, 0)[:, 0] if normal else np.empty((0, features.shape[2]))
+        state = solve_kernel_head(features, material.data.labels, Normals(others, recipe.normals_weight), **penalties)
+    else:
+        weight, bias = solve_head(features, material.data.labels, **penalties)
+        state = {"weight": torch.from_numpy(weight).float(), "bias": torch.from_numpy(bias).float()}
+    probe.head.load_state_dict(state)
     return probe.cpu().eval()

@@ -20,7 +20,7 @@ from training.recipes.probe_types import ProbeRecipe
 
 _BATCH = 32
 _VIEWS_SEED = 0
-_RARE = 0.01  # prevalences are kept this far from 0 and 1
+RARE = 0.01  # prevalences are kept this far from 0 and 1
 
 
 def solve_head(
@@ -41,11 +41,7 @@ def solve_head(
     plain = features[:, 0]
     mean, std = plain.mean(axis=0), plain.std(axis=0) + 1e-6
     standard = (features - mean) / std
-    penalty = ridge * np.eye(features.shape[2])
-    if features.shape[1] > 1:
-        changes = standard - standard.mean(axis=1, keepdims=True)
-        degrees = len(changes) * (features.shape[1] - 1)
-        penalty += invariance * np.einsum("nvk,nvl->kl", changes, changes, optimize=True) / degrees
+    penalty = ridge * np.eye(features.shape[2]) + invariance * covariance_of_changes(standard)
     weight, bias = np.empty((labels.shape[1], features.shape[2])), np.empty(labels.shape[1])
     for finding, column in enumerate(labels.T):
         known = ~np.isnan(column)
@@ -56,9 +52,16 @@ def solve_head(
         solved = np.linalg.solve(product, centred.T @ (present - share) / len(centred))
         solved *= spread / max(float((centred @ solved).std()), 1e-12)
         weight[finding] = solved / std
-        likely = np.clip(share, _RARE, 1 - _RARE)
+        likely = np.clip(share, RARE, 1 - RARE)
         bias[finding] = np.log(likely / (1 - likely)) - solved @ (inputs.mean(axis=0)) - weight[finding] @ mean
     return weight, bias
+
+
+def covariance_of_changes(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Over the views of a picture, (K, K), of features (N, V, K); nought where there is but one view."""
+    changes = features - features.mean(axis=1, keepdims=True)
+    degrees = len(changes) * max(features.shape[1] - 1, 1)
+    return np.einsum("nvk,nvl->kl", changes, changes, optimize=True) / degrees  # type: ignore[no-any-return]
 
 
 def features_of(

@@ -116,6 +116,20 @@ def labelled(recipe: Supervised, sources: Sources, *, held_out: bool = False) ->
     return Labelled(first.findings, tuple(rows), data)
 
 
+def normals(recipe: ProbeRecipe, sources: Sources) -> list[Row]:
+    """Training images of the sources without labels that the recipe says were read as normal.
+
+    Raises:
+        DataError: a source has no image that may be used, or one with labels of its own.
+    """
+    rows = [row for dataset in sources.open(recipe) for row in _permitted(dataset.split("train"), sources)]
+    for source in recipe.normals:
+        of_it = [row for row in rows if row.source == source]
+        if not of_it or any(row.known for row in of_it):
+            raise DataError(f"{recipe.name}: {source} has no image that may be used, or labels of its own")
+    return [row for row in rows if row.source in recipe.normals]
+
+
 def _supervised(recipe: Supervised, dataset: Dataset, split: str) -> list[Row]:
     """Rows of a split whose labels suffice."""
     complete = frozenset(dataset.findings)

@@ -51,8 +51,8 @@ CAVEATS = (
     "  to calibrate on its own (`python -m service calibrate`).",
     "- Labels of ChestX-ray14 were mined from reports and are partly wrong; most Pneumonia images came from one",
     "  collection.",
-    "- `covidrad_rsna_normal` are NIH images of unknown patients, used without labels in pre-training: some may show",
-    "  patients of the held-out images, or be among the references' patients.",
+    "- `covidrad_rsna_normal` are NIH images of unknown patients, used without labels in pre-training and, where said",
+    "  so above, as normals. None of them is a held-out image; some may show patients of those, or of references.",
     "- Boxes show what moved the score (`docs/saliency.md`). They outline no lesions; `docs/science.md` has what was",
     "  measured.",
     "- The anomaly map shows where a small autoencoder paints something else than the picture. Read it as a picture of",
@@ -143,10 +143,16 @@ def _pretraining_words(run: Mapping[str, Any]) -> str:
 
 def _probe_words(run: Mapping[str, Any]) -> str:
     recipe = run["recipe"]
+    penalties = f"{recipe['ridge']:g}, and {recipe['invariance']:g} on changes that mean nothing"
+    read = sum(run["sources"].get(source, 0) for source in recipe.get("normals", ()))
+    seen = f"mean and spread of the patches of a frozen `{recipe['encoder']}` at {recipe['image_size_px']} px"
+    images = _images({**run, "num_images": run["num_images"] - read})
+    if recipe.get("kernel", "linear") == "linear":
+        return f"ridge regression ({penalties}) over {seen}; {images} (recipe `{recipe['name']}`)."
+    normal = f", and {read} read as normal, each counted as {recipe['normals_weight']:g} of one without a finding"
     return (
-        f"ridge regression ({recipe['ridge']:g}, and {recipe['invariance']:g} on changes that mean nothing) over mean "
-        f"and spread of the patches of a frozen `{recipe['encoder']}` at {recipe['image_size_px']} px; {_images(run)} "
-        f"(recipe `{recipe['name']}`)."
+        f"ridge regression ({penalties}) on a Gaussian kernel, over {seen}: it compares a picture with those it was "
+        f"solved on, whose features are in the file; {images}{normal if read else ''} (recipe `{recipe['name']}`)."
     )
 
 

@@ -54,8 +54,14 @@ def build_classifier(recipe: FinetuneRecipe | LinprobeRecipe, num_findings: int)
     return network
 
 
-def build_probe(recipe: ProbeRecipe, num_findings: int, start: Path) -> ProbeClassifier:
-    """A probe whose trunk is that of a checkpoint; its head is random.
+def build_probe(recipe: ProbeRecipe, num_findings: int, start: Path, num_pictures: int) -> ProbeClassifier:
+    """A probe whose trunk is that of a checkpoint; its head is not solved yet.
+
+    Args:
+        recipe: trunk, size and kernel.
+        num_findings: outputs.
+        start: the checkpoint.
+        num_pictures: that the head will be solved on.
 
     Raises:
         CheckpointError: as `initialise_encoder`.
@@ -64,7 +70,8 @@ def build_probe(recipe: ProbeRecipe, num_findings: int, start: Path) -> ProbeCla
     side_px, shape = recipe.image_size_px, VIT_SHAPES[recipe.encoder]
     carrier = VitClassifier(shape, num_findings=num_findings, image_size_px=side_px)
     initialise_encoder(carrier, start)
-    probe = ProbeClassifier(ProbeConfig(shape, num_findings, side_px))
+    num_supports = num_pictures if recipe.kernel == "gaussian" else 0
+    probe = ProbeClassifier(ProbeConfig(shape, num_findings, side_px, num_supports=num_supports))
     encoder = {name: value for name, value in carrier.state_dict().items() if not name.startswith("head.")}
     probe.trunk.load_state_dict(encoder)
     return probe

@@ -1,4 +1,4 @@
-"""A linear head over what a frozen vision transformer says of a picture as a whole: mean and spread of its patches."""
+"""A solved head over what a frozen vision transformer says of a picture as a whole: mean and spread of its patches."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.nets.kernel_head import KernelHead
 from models.nets.vit import VitShape, layer_norm
 
 _LEAST_VARIANCE = 1e-6
@@ -18,16 +19,18 @@ class ProbeConfig:
 
     Attributes:
         image_size_px: rows and columns at which pictures are looked at, whatever size they come in.
+        num_supports: pictures that a kernel head compares with; 0 for a linear head.
     """
 
     shape: VitShape
     num_findings: int
     image_size_px: int = 224
     patch_size_px: int = 16
+    num_supports: int = 0
 
 
 class ProbeClassifier(nn.Module):
-    """A ViT whose normalised patch tokens t (P, D) are summed up by mean and standard deviation, and a linear head.
+    """A ViT whose normalised patch tokens t (P, D) are summed up by mean and standard deviation, and a head.
 
     The spread says how uneven a picture is, which the mean of a masked autoencoder's tokens does not: they were made to
     paint each patch by itself. docs/science.md has what it is worth.
@@ -48,7 +51,12 @@ class ProbeClassifier(nn.Module):
             global_pool="token",
             norm_layer=layer_norm,
         )
-        self.head = nn.Linear(2 * config.shape.width, config.num_findings)
+        seen = 2 * config.shape.width
+        self.head: nn.Linear | KernelHead = (
+            KernelHead(seen, config.num_supports, config.num_findings)
+            if config.num_supports
+            else nn.Linear(seen, config.num_findings)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, S, S) float, normalised, of any size, to logits (B, F)."""
@@ -64,14 +72,19 @@ class ProbeClassifier(nn.Module):
         """Logits (B, F) and what each patch adds to them, (B, F, G, G); their mean is the logit less the bias.
 
         A mean is the mean of its tokens; a standard deviation s is that of (t - mean)**2 / s, which is the gradient
-        of s at t, times t - mean.
+        of s at t, times t - mean. Both are weighed by the head's weights, or by a kernel head's slope at this picture;
+        what such a head bends away from its slope has no place, and is spread evenly.
         """
         tokens = self._tokens(images)
         mean, spread = _moments(tokens)
-        logits = self.head(torch.cat([mean, spread], dim=1))
-        of_mean, of_spread = self.head.weight.chunk(2, dim=1)
+        seen = torch.cat([mean, spread], dim=1)
+        logits: Tensor = self.head(seen)
+        slope = self.head.slope(seen) if isinstance(self.head, KernelHead) else self.head.weight.unsqueeze(0)
+        of_mean, of_spread = slope.transpose(1, 2).chunk(2, dim=1)
         squares = ((tokens - mean.unsqueeze(1)).square() + _LEAST_VARIANCE) / spread.unsqueeze(1)
-        added = tokens @ of_mean.t() + squares @ of_spread.t()  # (B, P, F)
+        added = tokens @ of_mean + squares @ of_spread  # (B, P, F)
+        if isinstance(self.head, KernelHead):
+            added = added + (logits - self.head.bias - added.mean(dim=1)).unsqueeze(1)
         side = self.config.image_size_px // self.config.patch_size_px
         return logits, added.transpose(1, 2).unflatten(2, (side, side))
 

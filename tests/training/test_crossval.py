@@ -178,6 +178,32 @@ class TestProbe:
 
         assert (64, None) == (len(described["start"]["sha256"]), described["start"]["run"])
 
+    def test_it_may_compare_with_pictures_instead(self, outcome, tmp_path):
+        """A kernel head of every fold has that fold's pictures and all normals as supports; files and scores agree."""
+        root, _, linear = outcome
+        table = tmp_path / "manifest.csv"
+        header, *lines = (root / "manifest.csv").read_text().splitlines()
+        healthy = [f"{index}.png,Unlabelled,train,healthy,p{index},,yes" for index in range(4)]
+        table.write_text("\n".join([header, *healthy, *lines[4:]]) + "\n")
+        for picture in root.glob("*.png"):
+            (tmp_path / picture.name).symlink_to(picture)
+        member = ProbeRecipe(
+            name="probe", encoder="vit_tiny", image_size_px=32, packed_size_px=40, given_px=48, kernel="gaussian",
+            normals=("healthy",),
+        )  # fmt: skip
+        recipe = CrossvalRecipe(name="probe", member=member, folds=2, seeds=(0,), score_side_px=48)
+        scores = crossval(
+            recipe, Sources({"manifest": table}, tmp_path / "cache"), root / "start" / NETWORK, tmp_path, execution()
+        )
+        supports = [load(tmp_path / f"seed-0-fold-{fold}" / NETWORK).state_dict()["head.supports"] for fold in (0, 1)]
+
+        assert (1, 28, 14) == scores.logits.shape
+        assert linear.logits.shape[1] == 32
+        assert 28 + 2 * 4 == sum(map(len, supports))
+        assert scores.logits.std() > 0.1
+        described = json.loads((tmp_path / "seed-0-fold-0" / DESCRIPTION).read_text())
+        assert 4 == described["sources"]["healthy"]
+
     def test_without_a_trunk_there_is_no_probe(self, outcome, tmp_path):
         """Random weights say little of a picture."""
         root, _, _ = outcome

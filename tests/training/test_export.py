@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -158,13 +159,17 @@ def test_a_committee_serves_the_mean_of_its_members(tmp_path, material):
     """A narrow ResNet and a probe, their large weights as int8: logits, and maps on the finer of their grids."""
     torch.manual_seed(0)
     slim = spread(SlimClassifier(SlimConfig(SlimShape((1, 1, 1, 1), 8), 14, image_size_px=64)))
-    probe = spread(ProbeClassifier(ProbeConfig(VitShape(64, 2, 2), 14, image_size_px=48)))
+    probe = spread(ProbeClassifier(ProbeConfig(VitShape(64, 2, 2), 14, image_size_px=48, num_supports=600)))
+    compared = {"supports": torch.randn(600, 128) / 9, "weight": torch.randn(14, 600)}  # far more than 65,536 values
+    probe.head.load_state_dict(probe.head.state_dict() | compared)
     network = Committee([slim, probe]).eval()
     started = DESCRIPTION | {"start": {"sha256": "0" * 64, "run": DESCRIPTION | {"sources": {"unseen": 9}}}}
     solved = {"name": "solved", "encoder": "vit_small", "ridge": 1.0, "invariance": 10.0, "image_size_px": 48}
+    solved |= {"kernel": "gaussian", "normals": ["healthy"], "normals_weight": 0.5}
     contrast = {"name": "contrast", "encoder": "slim18", "queue": 4096, "optim": {"epochs": 7, "batch": 4}}
     contrasted = DESCRIPTION | {"recipe": contrast, "sources": {"unnamed": 5}, "note": "It was cut short."}
-    runs = [DESCRIPTION | {"start": {"sha256": "1" * 64, "run": contrasted}}, started | {"recipe": solved}]
+    counted = {"num_images": 30, "sources": {"labelled": 20, "healthy": 10}}
+    runs = [DESCRIPTION | {"start": {"sha256": "1" * 64, "run": contrasted}}, started | {"recipe": solved} | counted]
     recipe = replace(RECIPE, weights="int8")
     manifest = export(recipe, Networks(network, autoencoder()), replace(material, finetuning=runs), tmp_path)
     images = _images(material.held_out)
@@ -180,6 +185,9 @@ def test_a_committee_serves_the_mean_of_its_members(tmp_path, material):
     card = (tmp_path / "README.md").read_text()
     assert "mean of those networks' logits" in card
     assert "frozen `vit_small` at 48 px" in card
+    assert "20 images with all 14 labels, and 10 read as normal" in card
+    stored = {one.name for one in onnx.load(tmp_path / "classifier.onnx").graph.initializer}
+    assert {"network.members.1.head.supports.half", "network.members.1.head.metric.half"} <= stored  # neither as int8
     assert "It started from: masked autoencoder" in card
     assert "It started from: momentum contrast, encoder `slim18`, 4096 keys, 7 epochs" in card
     assert "- It was cut short." in card

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from tests.training.tiny import write_manifest_csv
+from training.data.dataset import DataError
 from training.data.packed import PackedImages
 from training.finetune import LabelledImages
-from training.material import Labelled, Sources, labelled
+from training.material import Labelled, Sources, labelled, normals
+from training.recipes.probe_types import ProbeRecipe
 from training.recipes.types import FinetuneRecipe, Optim
 
 
@@ -50,3 +52,37 @@ def test_labelled__takes_rows_by_what_is_known_of_them(tmp_path, known, count):
     assert count == len(material.rows)
     if known == "some":
         assert 13 == np.isnan(material.data.labels).sum()
+
+
+def read_as_normal(folder, weights_ok="yes"):
+    """Sixteen phantoms of the training split, of which four come without labels from a source of normals."""
+    table = write_manifest_csv(folder, 32)
+    with table.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in [one for one in rows if one["split"] == "train"][:4]:
+        row |= {"nih_index": "", "label": "Unlabelled", "source": "healthy", "weights_ok": weights_ok}
+    with table.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return Sources({"manifest": table}, folder / "cache")
+
+
+def probe_with(*sources):
+    return ProbeRecipe(name="tiny", encoder="vit_tiny", kernel="gaussian", normals=sources)
+
+
+def test_normals__are_the_rows_of_their_sources(tmp_path):
+    """None where the recipe names none; they are no labelled rows."""
+    sources = read_as_normal(tmp_path)
+
+    assert ["healthy"] * 4 == [row.source for row in normals(probe_with("healthy"), sources)]
+    assert [] == normals(probe_with(), sources)
+    assert 12 == len(labelled(probe_with("healthy"), sources).rows)
+
+
+@pytest.mark.parametrize(("named", "weights_ok"), [("elsewhere", "yes"), ("phantom", "yes"), ("healthy", "no")])
+def test_normals__are_there_may_be_used_and_have_no_labels(tmp_path, named, weights_ok):
+    """A misspelt source would leave them out without a word; a labelled one would count twice."""
+    with pytest.raises(DataError, match=f"{named} has no image that may be used, or labels of its own"):
+        normals(probe_with(named), read_as_normal(tmp_path, weights_ok))
