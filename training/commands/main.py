@@ -17,7 +17,7 @@ COMMANDS = MappingProxyType(
         "finetune": "a classifier on labelled images",
         "crossval": "classifiers by cross-validation over patients, their out-of-fold scores and their ensemble",
         "linprobe": "a linear head on a frozen trunk, with LARS",
-        "probe": "a linear head over mean and spread of a frozen trunk's patches, solved",
+        "probe": "a head over mean and spread of a frozen trunk's patches, solved",
         "evaluate": "how well a bundle or a checkpoint tells what is there, with intervals",
         "localize": "how well Grad-CAM boxes meet radiologists' boxes, with controls",
         "stability": "how far a bundle's probabilities move under changes that mean nothing",

@@ -1,4 +1,4 @@
-"""`probe`: a linear head on a frozen trunk, solved."""
+"""`probe`: a head on a frozen trunk, solved."""
 
 import argparse
 
