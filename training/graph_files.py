@@ -20,7 +20,8 @@ from training import parity
 from training.committee import Committee
 from training.graphs import ClassifierGraph, ReconstructorGraph
 from training.onnx_file import store_half, to_onnx, write_onnx
-from training.quantisation.weights import SCALE, round_weights
+from training.quantisation.graph_edit import SCALE
+from training.quantisation.weights import round_weights
 from training.recipes.types import ExportRecipe
 from training.torchscript import write_torchscript
 

@@ -80,6 +80,9 @@ def reconstructor_spec(recipe: ExportRecipe, autoencoder: MaskedAutoencoder | Ke
     else:
         config = autoencoder.config
         patch_size, grid, norm_pix_loss = config.patch_size_px, autoencoder.grid, config.norm_pix_loss
+    bands = None
+    if recipe.bands_px:
+        bands = BandsSpec(widths_px=recipe.bands_px, darker=recipe.darker, own_unit=recipe.own_unit)
     return ReconstructorSpec(
         file=RECONSTRUCTOR,
         patch_size=patch_size,
@@ -89,5 +92,5 @@ def reconstructor_spec(recipe: ExportRecipe, autoencoder: MaskedAutoencoder | Ke
         norm_pix_loss=norm_pix_loss,
         smoothing_px=recipe.smoothing_px,
         map_scale=recipe.map_scale,
-        bands=BandsSpec(widths_px=recipe.bands_px, darker=recipe.darker) if recipe.bands_px else None,
+        bands=bands,
     )

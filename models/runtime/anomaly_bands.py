@@ -41,8 +41,9 @@ def excess_in_bands(
     """Calibrate, weigh by sign, and average over bands and neighbours.
 
     Each band is standardised by position against the references, then divided by the deviation that most of this
-    picture has: a picture that is painted badly everywhere has no anomaly everywhere. What is darker than painted
-    counts `spec.darker` of what is brighter. The map is the root of the Gaussian mean of the squares.
+    picture has, to the power of `spec.own_unit`: a picture that is painted badly everywhere has no anomaly everywhere,
+    or less of one. What is darker than painted counts `spec.darker` of what is brighter. The map is the root of the
+    Gaussian mean of the squares.
 
     Returns:
         (S, S) not negative, in deviations; 0 where not known.
@@ -52,6 +53,6 @@ def excess_in_bands(
     if reference is not None:
         bands, least = reference.standardise(bands), np.float32(_LEAST_UNIT)
     units = [max(np.quantile(np.abs(band[known]), _QUANTILE) / _NORMAL_QUANTILE, least) for band in bands]
-    deviations = bands / np.array(units, np.float32)[:, None, None]
+    deviations = bands / np.array(units, np.float32)[:, None, None] ** np.float32(spec.own_unit)
     squares = np.maximum(deviations, np.float32(-spec.darker) * deviations) ** 2
     return np.sqrt(np.maximum(smooth(squares.mean(axis=0), known, smoothing_px), np.float32(0)))

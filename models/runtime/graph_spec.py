@@ -48,10 +48,13 @@ class BandsSpec(Section):
         widths_px: one band each: the difference minus its Gaussian mean of this deviation, in model pixels; 0 for all
             of the difference.
         darker: weight of what is darker than painted, where brighter weighs 1.
+        own_unit: how much of the picture's own typical deviation is divided out, as its exponent: 1 for all of it, 0
+            for none.
     """
 
     widths_px: tuple[Annotated[float, Field(ge=0)], ...] = Field(min_length=1, max_length=4)
     darker: Share
+    own_unit: Share = 1.0
 
 
 class ReconstructorSpec(Section):

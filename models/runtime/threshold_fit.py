@@ -111,6 +111,7 @@ def _most(share: float, number: int) -> int:
 
 
 def _below(scores: NDArray[np.float64], score: float) -> float:
-    """Half way between a score and the next lower one; 0 is lower than all."""
-    lower = scores[scores < score]
-    return float((score + (lower.max() if len(lower) else 0.0)) / 2)
+    """Half way between a score and the next lower one; 0 is lower than all. Between neighbours in binary the score."""
+    lower = scores[scores < score].max(initial=0.0)
+    between = (score + lower) / 2
+    return float(between if between > lower else score)

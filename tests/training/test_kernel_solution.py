@@ -130,6 +130,11 @@ class TestNormals:
         with pytest.raises(ValueError, match="Gaussian kernel only"):
             ProbeRecipe(name="x", encoder="vit_tiny", normals=("somewhere",))
 
+    def test_they_weigh_something(self):
+        """A weight of 0 would divide by it."""
+        with pytest.raises(ValueError, match="leave them out"):
+            ProbeRecipe(name="x", encoder="vit_tiny", kernel="gaussian", normals=("somewhere",), normals_weight=0)
+
 
 def test_unknown_labels_take_no_part():
     """Of one finding; the other's solution stays."""

@@ -12,7 +12,7 @@ from models.runtime.bundle import Bundle, write_manifest
 from models.runtime.classifier import Classifier
 from models.runtime.manifest import Manifest
 from training.evaluation.report_json import Json
-from training.quantisation.agreement import Agreement, Pictures, agreement, answers
+from training.quantisation.agreement import IOU_LIMIT, Agreement, Pictures, agreement, answers
 from training.quantisation.card import quantised_card
 from training.quantisation.graph_edit import count_quantised
 from training.quantisation.schemes import Scheme, prepared, quantised
@@ -96,13 +96,17 @@ def candidates(bundle: Bundle, schemes: Sequence[Scheme], calibration: NDArray[n
 
 
 def ranked(tried: Sequence[tuple[Candidate, Agreement]]) -> list[Candidate]:
-    """Whom to judge, in this order: of those that compute in int8 the one with the nearest maps, then of the others.
+    """Whom to judge, in this order, until one is accepted.
 
-    AUROC takes no part: on the few pictures of a trial, two that change places move it by more than the limit.
+    Of those that compute in int8 all whose maps were near enough in the trial, the one with most such layers first, or
+    else the one with the nearest maps; then, of the others, the one with the nearest maps. AUROC takes no part: on the
+    few pictures of a trial, two that change places move it by more than the limit.
     """
     nearest = sorted(tried, key=lambda pair: pair[1].map_iou or 0.0, reverse=True)
-    kinds = [[one for one, _ in nearest if one.scheme.is_faster is is_faster] for is_faster in (True, False)]
-    return [kind[0] for kind in kinds if kind]
+    faster = [pair for pair in nearest if pair[0].scheme.is_faster]
+    near = [one for one, found in faster if (found.map_iou or 0.0) >= IOU_LIMIT]
+    chosen = sorted(near, key=lambda one: one.num_layers, reverse=True) or [one for one, _ in faster[:1]]
+    return [*chosen, *[one for one, _ in nearest if not one.scheme.is_faster][:1]]
 
 
 def timing(original: Bundle, candidate: Candidate, image: NDArray[np.uint8], threads: int = 1) -> Timing:

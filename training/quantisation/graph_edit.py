@@ -1,11 +1,15 @@
 """What has to be done to a bundle's graph before it is quantised, and what of it stays in float."""
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 WEIGHTED = ("Conv", "MatMul", "Gemm")  # what is quantised: nearly all of the arithmetic, and nearly all of the bytes
+SCALE = ".scale"  # what the names of scales of rounded weights end in
 _LOGITS = "logits"
+_COMPARED = ("centre", "metric", "supports", "weight", "bias")
 
 
 def widen_weights(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -32,37 +36,86 @@ def widen_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     return wide
 
 
-def float_nodes(graph: onnx.GraphProto, *, ends_too: bool) -> list[str]:
+def float_nodes(graph: onnx.GraphProto, *, kinds: Collection[str] = WEIGHTED, kept: Collection[str] = ()) -> list[str]:
     """Names of nodes that stay in float.
 
     Args:
         graph: in topological order, with the output `logits`.
-        ends_too: also the first and the last layer with weights on the way to the logits.
+        kinds: of layers that need not stay.
+        kept: names of weights that are not to be rounded.
 
     Returns:
         Nodes that only the saliency maps need: a map is scaled by its own maximum, so rounding shows in it at once.
         Products of two activations (attention), whose ranges differ from picture to picture. Both cost next to
-        nothing. Then, if wanted, the ends. What such a node shares with a layer in int8 still comes to it rounded.
+        nothing. Then layers of other kinds and of kept weights. What such a node shares with a layer in int8 still
+        comes to it rounded.
     """
-    needed = {_LOGITS}
-    on_the_way = []
+    on_the_way, layers = _on_the_way(graph)
+    names, weighted = {node.name for node in on_the_way}, {node.name for node in layers}
+    aside = [node.name for node in graph.node if node.name not in names]
+    products = [node.name for node in on_the_way if node.op_type in WEIGHTED and node.name not in weighted]
+    others = [node.name for node in layers if node.op_type not in kinds or node.input[1] in kept]
+    return [*aside, *products, *others]
+
+
+def end_weights(graph: onnx.GraphProto) -> frozenset[str]:
+    """Names of the weights of the first and the last layers on the ways to the logits; a committee has several."""
+    on_the_way, layers = _on_the_way(graph)
+    firsts = _first(layers, [(node, node.input, node.output) for node in on_the_way])
+    lasts = _first(layers, [(node, node.output, node.input) for node in reversed(on_the_way)])
+    return frozenset(firsts + lasts)
+
+
+def kernel_constants(graph: onnx.GraphProto) -> frozenset[str]:
+    """Names of what kernel heads compare with, and of all that is computed from it and constants alone.
+
+    A kernel head (`models.nets.kernel_head`) is known by the names of its buffers. Its distances are small differences
+    of large numbers: rounded to bytes, they are wrong by more than they differ.
+    """
+    constants = {tensor.name for tensor in graph.initializer}
+    heads = [name.removesuffix("supports") for name in constants if name.endswith(".supports")]
+    found = {f"{head}{buffer}" for head in heads for buffer in _COMPARED} & constants
+    for node in graph.node:
+        if constants.issuperset(node.input):
+            constants.update(node.output)
+            if found.intersection(node.input):
+                found.update(node.output)
+    return frozenset(found)
+
+
+def _on_the_way(graph: onnx.GraphProto) -> tuple[list[onnx.NodeProto], list[onnx.NodeProto]]:
+    """Nodes that the logits follow from, in their order, and those of them that are layers with weights."""
+    needed, found = {_LOGITS}, []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
             needed.update(node.input)
-            on_the_way.append(node)
-    names = {node.name for node in on_the_way}
-    aside = [node.name for node in graph.node if node.name not in names]
+            found.append(node)
+    found.reverse()
     constants = {tensor.name for tensor in graph.initializer}
-    weighted = [node for node in reversed(on_the_way) if node.op_type in WEIGHTED]
-    layers = [node.name for node in weighted if node.input[1] in constants]
-    products = [node.name for node in weighted if node.input[1] not in constants]
-    return [*aside, *products, *(dict.fromkeys((layers[0], layers[-1])) if ends_too and layers else ())]
+    return found, [node for node in found if node.op_type in WEIGHTED and node.input[1] in constants]
+
+
+def _first(
+    layers: Sequence[onnx.NodeProto], way: Sequence[tuple[onnx.NodeProto, Sequence[str], Sequence[str]]]
+) -> list[str]:
+    """Weights of the layers that nothing with weights comes before, on a way of nodes, what they take and give."""
+    names = {node.name for node in layers}
+    behind: set[str] = set()
+    found = []
+    for node, taken, given in way:
+        is_layer, is_behind = node.name in names, bool(behind.intersection(taken))
+        if is_layer and not is_behind:
+            found.append(node.input[1])
+        if is_layer or is_behind:
+            behind.update(given)
+    return found
 
 
 def scales_of(graph: onnx.GraphProto) -> frozenset[str]:
-    """Names of the constants that (de)quantising nodes scale by; rounded, they would move every number they touch."""
+    """Names of the constants that int8 is scaled by; rounded, they would move every number they touch."""
     kinds = ("QuantizeLinear", "DequantizeLinear")
-    return frozenset(node.input[1] for node in graph.node if node.op_type in kinds)
+    scales = {node.input[1] for node in graph.node if node.op_type in kinds}
+    return frozenset(scales | {tensor.name for tensor in graph.initializer if tensor.name.endswith(SCALE)})
 
 
 def count_quantised(graph: onnx.GraphProto) -> int:

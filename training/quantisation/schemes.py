@@ -12,7 +12,7 @@ import models.runtime.session  # noqa: F401  # sets what ONNX Runtime reads when
 # isort: split
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,14 @@ from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from training.onnx_file import store_half
-from training.quantisation.graph_edit import WEIGHTED, float_nodes, scales_of, widen_weights
+from training.quantisation.graph_edit import (
+    WEIGHTED,
+    end_weights,
+    float_nodes,
+    kernel_constants,
+    scales_of,
+    widen_weights,
+)
 from training.quantisation.weights import round_weights
 
 _ERRORS_ONLY = 3
@@ -39,43 +46,84 @@ class Scheme:
     Attributes:
         name: for the command line.
         text: for people.
-        is_faster: it computes in int8; otherwise only the file gets smaller.
+        layers: kinds of them that compute in int8; without any, only the file gets smaller.
+        are_ends_float: the first and the last on the ways to the logits are not among them.
+        is_rest_rounded: layers of other kinds have int8 weights, with their arithmetic in float.
     """
 
     name: str
     text: str
-    is_faster: bool = True
+    layers: Sequence[str] = WEIGHTED
+    are_ends_float: bool = True
+    is_rest_rounded: bool = False
+
+    @property
+    def is_faster(self) -> bool:
+        """It computes in int8."""
+        return bool(self.layers)
 
 
-STATIC = Scheme("static", "int8 weights and activations, ranges from calibration images")
-STATIC_ENDS = Scheme("static-ends", f"{STATIC.text}; first and last layer in float")
-WEIGHTS = Scheme("weights", "int8 weights, arithmetic in float", is_faster=False)
-SCHEMES = (STATIC, STATIC_ENDS, WEIGHTS)
+STATIC = Scheme("static", "int8 weights and activations, ranges from calibration images", are_ends_float=False)
+STATIC_ENDS = Scheme("static-ends", f"{STATIC.text}; first and last layers in float")
+STATIC_CONVS = Scheme(
+    "static-convs",
+    f"convolutions but the first: {STATIC.text}; other layers: int8 weights, arithmetic in float",
+    ("Conv",),
+    is_rest_rounded=True,
+)
+WEIGHTS = Scheme("weights", "int8 weights, arithmetic in float", (), are_ends_float=False, is_rest_rounded=True)
+SCHEMES = (STATIC, STATIC_ENDS, STATIC_CONVS, WEIGHTS)
 
 
-def prepared(model: bytes) -> onnx.ModelProto:
-    """The graph with float32 weights, constants folded and batch norms merged into convolutions."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A graph that can be quantised.
+
+    Attributes:
+        model: float32 weights, constants folded, batch norms merged into convolutions.
+        kept: names of weights that stay as they are.
+    """
+
+    model: onnx.ModelProto
+    kept: frozenset[str]
+
+
+def prepared(model: bytes) -> Prepared:
+    """From a bundle's file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimised.onnx"
         options = SessionOptions()
         options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(path)
         options.log_severity_level = _ERRORS_ONLY
-        wide = widen_weights(onnx.load_from_string(model)).SerializeToString()
-        InferenceSession(wide, options, providers=["CPUExecutionProvider"])
-        return onnx.load(path)
+        wide = widen_weights(onnx.load_from_string(model))
+        InferenceSession(wide.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return Prepared(onnx.load(path), kernel_constants(wide.graph))
 
 
-def quantised(model: onnx.ModelProto, scheme: Scheme, calibration: NDArray[np.uint8]) -> onnx.ModelProto:
+def quantised(graph: Prepared, scheme: Scheme, calibration: NDArray[np.uint8]) -> onnx.ModelProto:
     """Quantise a prepared graph; its inputs and outputs stay as they are.
 
     Args:
-        model: of `prepared`.
+        graph: is not changed.
         scheme: one of `SCHEMES`.
         calibration: (N, S, S), pictures that show the range of activations.
     """
-    if scheme == WEIGHTS:
-        return _stored(round_weights(model))
+    model, kept = graph.model, graph.kept
+    if scheme.are_ends_float:
+        kept |= end_weights(model.graph)
+    if scheme.layers:
+        model = _computing_in_bytes(
+            model, float_nodes(model.graph, kinds=scheme.layers, kept=kept), scheme, calibration
+        )
+    if scheme.is_rest_rounded:
+        model = round_weights(model, keep=kept)
+    return _stored(model)
+
+
+def _computing_in_bytes(
+    model: onnx.ModelProto, aside: Sequence[str], scheme: Scheme, calibration: NDArray[np.uint8]
+) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory() as folder, _quiet():
         source, target = (str(Path(folder) / name) for name in ("float.onnx", "int8.onnx"))
         onnx.save(model, source)
@@ -84,14 +132,14 @@ def quantised(model: onnx.ModelProto, scheme: Scheme, calibration: NDArray[np.ui
             target,
             _Pictures(calibration),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=[*WEIGHTED, *_RECTIFIERS],
+            op_types_to_quantize=[*scheme.layers, *_RECTIFIERS],
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=float_nodes(model.graph, ends_too=scheme != STATIC),
+            nodes_to_exclude=aside,
         )
-        return _stored(onnx.load(target))
+        return onnx.load(target)
 
 
 def _stored(model: onnx.ModelProto) -> onnx.ModelProto:

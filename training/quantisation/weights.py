@@ -7,9 +7,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from training.quantisation.graph_edit import WEIGHTED
+from training.quantisation.graph_edit import SCALE, WEIGHTED
 
-SCALE = ".scale"  # what the names of scales end in
 _SMALLEST = 1024  # elements, as for float16 (training/onnx_file.py)
 _LARGEST = 127
 

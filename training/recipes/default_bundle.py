@@ -50,10 +50,12 @@ CROSSVAL = CrossvalRecipe(name="default_bundle", member=FINETUNE, folds=5, seeds
 
 EXPORT = ExportRecipe(
     name="thorascope-slim18x5-vit-s16",
-    version="0.6.0",
+    version="0.7.0",
     masks=(4, 10),
     smoothing_px=4.0,
     map_scale=6.0,
     weights="int8",
     bands_px=(0.0, 12.0),
+    darker=0.25,
+    own_unit=0.5,
 )

@@ -52,3 +52,5 @@ class ProbeRecipe(Recipe):
             raise ValueError(f"{self.name}: no kernel {self.kernel!r}; there are {', '.join(get_args(Kernel))}")
         if self.normals and self.kernel == "linear":
             raise ValueError(f"{self.name}: normals take part with a Gaussian kernel only")
+        if self.normals_weight <= 0:
+            raise ValueError(f"{self.name}: normals of weight {self.normals_weight}; leave them out with normals=()")

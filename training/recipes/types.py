@@ -225,7 +225,8 @@ class ExportRecipe:
         smoothing_px: deviation of the Gaussian over the anomaly map; half a patch hides the patch lattice.
         map_scale: calibrated anomaly (standard deviations above normal) that is shown as 1.
         weights: of the classifier's file; both compute in float32.
-        bands_px, darker: of the signed difference, as `BandsSpec` has it; no band measures the absolute difference.
+        bands_px, darker, own_unit: of the signed difference, as `BandsSpec` has them; without bands the absolute one is
+            measured.
     """
 
     name: str
@@ -237,3 +238,4 @@ class ExportRecipe:
     weights: Literal["float16", "int8"] = "float16"
     bands_px: tuple[float, ...] = ()
     darker: float = 0.5
+    own_unit: float = 1.0

@@ -71,6 +71,14 @@ class TestExcessInBands:
 
         np.testing.assert_allclose(found, expected, rtol=1e-3)
 
+    @given(share=st.floats(0, 1))
+    def test_of_its_own_unit_a_share_is_divided_out(self, share: float) -> None:
+        """A picture painted four times as badly has 4 to the power of what is left."""
+        bands = BANDS.model_copy(update={"own_unit": share})
+        calm, bad = (excess_in_bands(np.float32(k) * noise(), WHOLE, bands, 4.0, reference(0.1)) for k in (1, 4))
+
+        np.testing.assert_allclose(bad, np.float32(4 ** (1 - share)) * calm, rtol=1e-3)
+
     def test_a_picture_that_is_painted_well_is_not_magnified_without_end(self) -> None:
         """A thousandth of what normals differ by is nothing."""
         values = excess_in_bands(noise() * np.float32(1e-3), WHOLE, BANDS, 4.0, reference(0.1))

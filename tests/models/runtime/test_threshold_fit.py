@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.runtime.threshold_fit import (
@@ -45,6 +45,7 @@ def test_sensitive__finds_nine_of_ten_and_a_larger_threshold_would_not(rows):
 
 
 @given(scored)
+@example([(False, 0.9989999999999999), (True, 0.999)])  # nothing lies between them
 def test_specific__spares_nineteen_of_twenty_and_a_smaller_threshold_would_not(rows):
     """The same counts as the smallest score that does."""
     scores, present = arrays(rows)

@@ -81,6 +81,41 @@ def conv_model(kind: Kind = "usual") -> onnx.ModelProto:
     return store_half(model)
 
 
+def kernel_model(num_supports: int = 40) -> onnx.ModelProto:
+    """`conv_model` with a kernel head for its linear one, as `models.nets.kernel_head` is exported; without maps."""
+    model = conv_model()
+    generator = np.random.Generator(np.random.PCG64(4))
+    head = {
+        "kernel.centre": generator.normal(size=64),
+        "kernel.metric": generator.normal(size=(64, 64)) / 64,
+        "kernel.supports": generator.normal(size=(num_supports, 64)) / 8,
+        "kernel.weight": generator.normal(size=(14, num_supports)),
+        "kernel.bias": np.zeros(14),
+        "two": np.array(2.0),
+    }
+    nodes = [
+        helper.make_node("Sub", ["pooled", "kernel.centre"], ["centred"]),
+        helper.make_node("MatMul", ["centred", "kernel.metric"], ["placed"]),
+        helper.make_node("Pow", ["kernel.supports", "two"], ["squared"]),
+        helper.make_node("ReduceSum", ["squared", "axis_1"], ["lengths"], keepdims=0),
+        helper.make_node("Transpose", ["kernel.supports"], ["turned"], perm=[1, 0]),
+        helper.make_node("MatMul", ["placed", "turned"], ["products"]),
+        helper.make_node("Pow", ["placed", "two"], ["placed_squared"]),
+        helper.make_node("ReduceSum", ["placed_squared", "axis_1"], ["length"], keepdims=1),
+        helper.make_node("Add", ["length", "lengths"], ["both"]),
+        helper.make_node("Mul", ["products", "two"], ["doubled"]),
+        helper.make_node("Sub", ["doubled", "both"], ["nearness"]),
+        helper.make_node("Exp", ["nearness"], ["likeness"]),
+        helper.make_node("Gemm", ["likeness", "kernel.weight", "kernel.bias"], ["logits"], transB=1),
+    ]
+    names = [node.output[0] for node in model.graph.node]
+    before = model.graph.node[: names.index("pooled") + 1]
+    tensors = [*model.graph.initializer, *(numpy_helper.from_array(v.astype(np.float32), k) for k, v in head.items())]
+    graph = helper.make_graph([*before, *nodes], "kernel", model.graph.input, model.graph.output[:1], tensors)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return store_half(made)
+
+
 def write_conv_bundle(folder: Path, kind: Kind = "usual") -> Manifest:
     """The model as a bundle without a reconstructor, with a card."""
     folder.mkdir()

@@ -3,13 +3,21 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from models.runtime.onnx_scan import check_onnx
 from models.runtime.session import open_session
-from tests.training.quantisation.conv_bundle import LAYERS, SIDE_PX, conv_model
-from training.quantisation.graph_edit import count_quantised, float_nodes, widen_weights
-from training.quantisation.schemes import SCHEMES, STATIC, STATIC_ENDS, WEIGHTS, prepared, quantised
+from tests.training.quantisation.conv_bundle import LAYERS, SIDE_PX, conv_model, kernel_model
+from training.quantisation.graph_edit import count_quantised, end_weights, float_nodes, widen_weights
+from training.quantisation.schemes import (
+    SCHEMES,
+    STATIC,
+    STATIC_CONVS,
+    STATIC_ENDS,
+    WEIGHTS,
+    prepared,
+    quantised,
+)
 from training.quantisation.weights import round_weights
 
 # Mean deviation, of the logits' spread: 7 and 8 bits round a product by about 1 %, and four layers add up.
@@ -46,16 +54,49 @@ def test_widening_leaves_no_weight_behind_a_cast(images):
 
 
 def test_what_only_the_maps_need_stays_float():
-    """And, where they are wanted, the first and the last layer on the way to the logits."""
+    """And layers of other kinds, and those whose weights are to be kept."""
     wide = widen_weights(conv_model())
-    names = set(float_nodes(wide.graph, ends_too=False))
+    names = set(float_nodes(wide.graph))
 
     assert ("evidence" in names, names & set(LAYERS)) == (True, set())
-    assert {"conv1", "head"} == set(float_nodes(wide.graph, ends_too=True)) - names
+    assert {"mix", "head"} == set(float_nodes(wide.graph, kinds=("Conv",))) - names
+    assert {"conv2"} == set(float_nodes(wide.graph, kept=("conv2.weight",))) - names
+
+
+def test_every_way_to_the_logits_has_its_ends():
+    """Two branches that meet in the logits, one of two layers and one of one, and a layer that only maps need."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "a1"], ["a"]),
+        helper.make_node("MatMul", ["a", "a2"], ["b"]),
+        helper.make_node("MatMul", ["b", "a3"], ["c"]),
+        helper.make_node("Relu", ["x"], ["y"]),
+        helper.make_node("MatMul", ["y", "b1"], ["d"]),
+        helper.make_node("Add", ["c", "d"], ["logits"]),
+        helper.make_node("MatMul", ["d", "map"], ["saliency"]),
+    ]
+    for place, node in enumerate(nodes):
+        node.name = f"node {place}"
+    tensors = [numpy_helper.from_array(np.eye(2, dtype=np.float32), name) for name in ("a1", "a2", "a3", "b1", "map")]
+    graph = helper.make_graph(nodes, "two ways", [], [], tensors)
+
+    assert {"a1", "a3", "b1"} == end_weights(graph)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
+def test_what_a_kernel_head_compares_with_is_not_rounded(scheme, images):
+    """Nor is what follows from it, as the squared lengths of its supports do; what lies before it is."""
+    graph = prepared(kernel_model().SerializeToString())
+    made = quantised(graph, scheme, images)
+    in_bytes = {tensor.name for tensor in made.graph.initializer if tensor.data_type == onnx.TensorProto.INT8}
+
+    assert {"kernel.supports", "lengths", "turned"} <= graph.kept
+    assert "conv.weight" not in graph.kept
+    assert not {name for name in in_bytes if name.startswith(("kernel.", "turned", "lengths"))}
+    assert any(name.startswith("mix.weight") for name in in_bytes)
 
 
 # The maps' product shares its inputs with the head: where those are int8, so is it.
-@pytest.mark.parametrize(("scheme", "num_layers"), [(STATIC, 5), (STATIC_ENDS, 2), (WEIGHTS, 0)])
+@pytest.mark.parametrize(("scheme", "num_layers"), [(STATIC, 5), (STATIC_ENDS, 2), (STATIC_CONVS, 1), (WEIGHTS, 0)])
 def test_a_scheme_puts_its_layers_into_int8(scheme, num_layers, graph, images):
     """The graph passes the scan of bundles, gets smaller than in float16, and says nearly the same."""
     model = quantised(graph, scheme, images[:4])

@@ -11,7 +11,8 @@ from torch import nn
 
 from models.runtime.session import open_session
 from training.onnx_file import to_onnx
-from training.quantisation.weights import SCALE, round_weights
+from training.quantisation.graph_edit import SCALE
+from training.quantisation.weights import round_weights
 
 
 class _Mixed(nn.Module):
