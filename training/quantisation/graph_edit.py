@@ -83,6 +83,28 @@ def kernel_constants(graph: onnx.GraphProto) -> frozenset[str]:
     return frozenset(found)
 
 
+def turn_again(model: onnx.ModelProto, before: onnx.GraphProto, names: Collection[str]) -> None:
+    """Undo the folding of transposed constants, in place: folded, a file holds them a second time.
+
+    Args:
+        model: with constants folded.
+        before: the graph that it was, of the same names.
+        names: of constants that are not to be rounded; others become constants of their own.
+    """
+    held = {tensor.name for tensor in model.graph.initializer}
+    turns = [
+        node for node in before.node if node.op_type == "Transpose" and held.issuperset([*node.input, *node.output])
+    ]
+    turns = [node for node in turns if node.output[0] in names]
+    nodes = [*turns, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    folded = {node.output[0] for node in turns}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name not in folded]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+
+
 def _on_the_way(graph: onnx.GraphProto) -> tuple[list[onnx.NodeProto], list[onnx.NodeProto]]:
     """Nodes that the logits follow from, in their order, and those of them that are layers with weights."""
     needed, found = {_LOGITS}, []

@@ -30,6 +30,7 @@ from training.quantisation.graph_edit import (
     float_nodes,
     kernel_constants,
     scales_of,
+    turn_again,
     widen_weights,
 )
 from training.quantisation.weights import round_weights
@@ -98,7 +99,9 @@ def prepared(model: bytes) -> Prepared:
         options.log_severity_level = _ERRORS_ONLY
         wide = widen_weights(onnx.load_from_string(model))
         InferenceSession(wide.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return Prepared(onnx.load(path), kernel_constants(wide.graph))
+        graph = Prepared(onnx.load(path), kernel_constants(wide.graph))
+        turn_again(graph.model, wide.graph, graph.kept)
+        return graph
 
 
 def quantised(graph: Prepared, scheme: Scheme, calibration: NDArray[np.uint8]) -> onnx.ModelProto:

@@ -82,7 +82,7 @@ def conv_model(kind: Kind = "usual") -> onnx.ModelProto:
 
 
 def kernel_model(num_supports: int = 40) -> onnx.ModelProto:
-    """`conv_model` with a kernel head for its linear one, as `models.nets.kernel_head` is exported; without maps."""
+    """`conv_model` with a kernel head for its linear one, as `models.nets.kernel_head` is exported, and its pulls."""
     model = conv_model()
     generator = np.random.Generator(np.random.PCG64(4))
     head = {
@@ -107,11 +107,13 @@ def kernel_model(num_supports: int = 40) -> onnx.ModelProto:
         helper.make_node("Sub", ["doubled", "both"], ["nearness"]),
         helper.make_node("Exp", ["nearness"], ["likeness"]),
         helper.make_node("Gemm", ["likeness", "kernel.weight", "kernel.bias"], ["logits"], transB=1),
+        helper.make_node("MatMul", ["likeness", "kernel.supports"], ["pulls"]),
     ]
     names = [node.output[0] for node in model.graph.node]
     before = model.graph.node[: names.index("pooled") + 1]
+    outputs = [model.graph.output[0], helper.make_tensor_value_info("pulls", TensorProto.FLOAT, ["batch", 64])]
     tensors = [*model.graph.initializer, *(numpy_helper.from_array(v.astype(np.float32), k) for k, v in head.items())]
-    graph = helper.make_graph([*before, *nodes], "kernel", model.graph.input, model.graph.output[:1], tensors)
+    graph = helper.make_graph([*before, *nodes], "kernel", model.graph.input, outputs, tensors)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     return store_half(made)
 

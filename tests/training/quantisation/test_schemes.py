@@ -93,6 +93,9 @@ def test_what_a_kernel_head_compares_with_is_not_rounded(scheme, images):
     assert "conv.weight" not in graph.kept
     assert not {name for name in in_bytes if name.startswith(("kernel.", "turned", "lengths"))}
     assert any(name.startswith("mix.weight") for name in in_bytes)
+    held = [tensor.name for tensor in made.graph.initializer]
+    assert 1 == sum(name.startswith("kernel.supports") for name in held)
+    assert not [name for name in held if name.startswith("turned")]
 
 
 # The maps' product shares its inputs with the head: where those are int8, so is it.
