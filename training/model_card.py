@@ -85,7 +85,7 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
             *([AVERAGED] if len(facts.finetuning) > 1 else []),
             "- Patients of the held-out images, and patients with a radiologist's box, were kept out of fine-tuning.",
             "",
-            "| images of | without labels | with labels |",
+            "| images of | without labels | with labels, or as normals |",
             "|---|---|---|",
             *_source_rows(facts),
             "",

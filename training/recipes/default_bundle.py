@@ -11,7 +11,7 @@
 
 The first makes the reconstructor, which is that of bundle 0.2.0 (`--pretrained` may be a bundle). The second and the
 fourth want a GPU for some minutes. The third makes five slim ResNets, each trained on four fifths of the patients; the
-fifth and sixth a kernel head on the frozen ViT-S/16. docs/decisions/0019 to 0021 say why. Mean AUROC out of fold 0.749
+fifth and sixth a kernel head on the frozen ViT-S/16. docs/decisions/0019 to 0022 say why. Mean AUROC out of fold 0.749
 (1,156 images), held out 0.753 (216).
 
 Masks of 0.5, 0.75 and 0.9 in turn for the reconstructor, because a map shows more of a picture than a tenth; 18 epochs
