@@ -28,7 +28,7 @@ def carry_out(recipe: Recipe, sources: Sources, start: Path | None, run: Run, en
     Args:
         recipe: of any kind.
         sources: where its data sets lie.
-        start: checkpoint that gives the trunk; None for random weights. Pre-training starts from none.
+        start: checkpoint that gives the trunk, or, for pre-training, the whole network; None for random weights.
         run: folder; a checkpoint in it is continued.
         engine: how steps are executed.
         fabric: launched.
@@ -44,7 +44,7 @@ def carry_out(recipe: Recipe, sources: Sources, start: Path | None, run: Run, en
     """
     match recipe:
         case UnlabelledRecipe():
-            network = _unlabelled(recipe, sources, run, engine, fabric)
+            network = _unlabelled(recipe, sources, start, run, engine, fabric)
         case FinetuneRecipe() | LinprobeRecipe():
             network = _labelled(recipe, sources, start, run, engine, fabric)
         case ProbeRecipe():
@@ -59,11 +59,13 @@ def carry_out(recipe: Recipe, sources: Sources, start: Path | None, run: Run, en
     return True
 
 
-def _unlabelled(recipe: UnlabelledRecipe, sources: Sources, run: Run, engine: Engine, fabric: Fabric) -> Network | None:
+def _unlabelled(
+    recipe: UnlabelledRecipe, sources: Sources, start: Path | None, run: Run, engine: Engine, fabric: Fabric
+) -> Network | None:
     with fabric.rank_zero_first():  # packing
         material = unlabelled(recipe, sources)
-    run.describe(recipe, material.rows)
-    return pretrain(recipe, material.images, run, engine, fabric)
+    run.describe(recipe, material.rows, start)
+    return pretrain(recipe, material.images, run, engine, fabric, start)
 
 
 def _labelled(

@@ -1,11 +1,14 @@
 """Self-supervised pre-training: masked autoencoders, in-painting, momentum contrast."""
 
 from functools import partial
+from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from models.errors import CheckpointError
+from models.nets.checkpoint import load
 from models.nets.cnn_mae import InpaintingAutoencoder, InpaintingConfig
 from models.nets.mae import MaskedAutoencoder, mae
 from models.nets.moco import MocoConfig, MomentumContrast
@@ -26,7 +29,12 @@ Pretrained = MaskedAutoencoder | InpaintingAutoencoder | MomentumContrast
 
 
 def pretrain(
-    recipe: UnlabelledRecipe, images: PackedImages, run: Run, engine: Engine, fabric: Fabric
+    recipe: UnlabelledRecipe,
+    images: PackedImages,
+    run: Run,
+    engine: Engine,
+    fabric: Fabric,
+    start: Path | None = None,
 ) -> Pretrained | None:
     """Train on packed images without labels.
 
@@ -36,11 +44,14 @@ def pretrain(
         run: folder for checkpoints and the log; a checkpoint in it is continued.
         engine: how steps are executed.
         fabric: launched.
+        start: what an earlier run has learned, to go on from with a schedule and moments of its own; None for random
+            weights.
 
     Returns:
         The trained network in eval mode, or None if the run was told to stop before its end.
 
     Raises:
+        CheckpointError: the start cannot be read, or holds another network than the recipe's.
         FloatingPointError: the loss is not finite.
     """
     torch.manual_seed(recipe.seed)
@@ -52,6 +63,8 @@ def pretrain(
         resident,
     )
     network, objective, draw = _parts(recipe, pixels, compiled=engine.is_compiled, fabric=fabric)
+    if start is not None:
+        _go_on_from(start, network, recipe.name)
     plan = Plan(len(images), recipe.optim.batch, recipe.seed, fabric.global_rank, fabric.world_size)
     steps = Steps(plan, draw, dict if resident is not None else PixelLoad(images))
     optimizer = adamw(pretraining_groups(network, recipe.optim.weight_decay), recipe.optim.beta2)
@@ -92,6 +105,13 @@ def _parts(
             )
         case _:
             raise ValueError(f"{recipe.name}: {type(recipe).__name__} pre-trains nothing")
+
+
+def _go_on_from(start: Path, network: Pretrained, recipe: str) -> None:
+    earlier = load(start)
+    if type(earlier) is not type(network) or earlier.config != network.config:
+        raise CheckpointError(f"{start.name} holds another network than {recipe} trains")
+    network.load_state_dict(earlier.state_dict())
 
 
 def _gather(fabric: Fabric, part: Tensor) -> Tensor:

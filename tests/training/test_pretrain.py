@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.errors import CheckpointError
 from models.nets.checkpoint import initialise_encoder, load, save
 from models.nets.densenet import DenseNetClassifier
 from tests.training.execution import ENGINE, StopAfter, alone, losses, packed
@@ -40,6 +41,38 @@ def test_an_interrupted_run_goes_on_with_the_same_losses(tmp_path):
     assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
     for name, value in whole.state_dict().items():
         assert torch.equal(value, parts.state_dict()[name]), name
+
+
+class TestAStart:
+    def test_an_earlier_run_is_gone_on_from(self, tmp_path):
+        """The first loss is below that of random weights, under the same draws; the run says where it started."""
+        images = packed(phantoms(16))
+        save(pretrain(lasting(PRETRAIN, 8), images, Run(tmp_path / "first"), ENGINE, alone()), tmp_path / "first.st")
+
+        pretrain(PRETRAIN, images, Run(tmp_path / "anew"), ENGINE, alone())
+        pretrain(PRETRAIN, images, Run(tmp_path / "on"), ENGINE, alone(), tmp_path / "first.st")
+
+        assert losses(tmp_path / "on")[0] < 0.8 * losses(tmp_path / "anew")[0]
+
+    def test_a_run_that_was_interrupted_goes_on_from_its_own_checkpoint(self, tmp_path):
+        """Not from the start again."""
+        images, start = packed(phantoms(16)), tmp_path / "first.st"
+        save(pretrain(PRETRAIN, images, Run(tmp_path / "first"), ENGINE, alone()), start)
+        pretrain(PRETRAIN, images, Run(tmp_path / "whole"), ENGINE, alone(), start)
+
+        pretrain(PRETRAIN, images, StopAfter(tmp_path / "parts", 5), ENGINE, alone(), start)
+        pretrain(PRETRAIN, images, Run(tmp_path / "parts"), ENGINE, alone(), start)
+
+        assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
+
+    def test_another_network_is_refused(self, tmp_path):
+        """Here one that learned standardised patches."""
+        images, start = packed(phantoms(16)), tmp_path / "first.st"
+        save(pretrain(PRETRAIN, images, Run(tmp_path / "first"), ENGINE, alone()), start)
+        narrower = replace(PRETRAIN, norm_pix_loss=not PRETRAIN.norm_pix_loss)
+
+        with pytest.raises(CheckpointError, match="another network"):
+            pretrain(narrower, images, Run(tmp_path / "second"), ENGINE, alone(), start)
 
 
 def test_every_step_hides_one_of_several_shares(tmp_path):
