@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 WEIGHTED = ("Conv", "MatMul", "Gemm")  # what is quantised: nearly all of the arithmetic, and nearly all of the bytes
 SCALE = ".scale"  # what the names of scales of rounded weights end in
 _LOGITS = "logits"
-_COMPARED = ("centre", "metric", "supports", "weight", "bias")
+COMPARED = ("centre", "metric", "supports", "weight", "bias")  # the buffers of a kernel head
 
 
 def widen_weights(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -74,7 +74,7 @@ def kernel_constants(graph: onnx.GraphProto) -> frozenset[str]:
     """
     constants = {tensor.name for tensor in graph.initializer}
     heads = [name.removesuffix("supports") for name in constants if name.endswith(".supports")]
-    found = {f"{head}{buffer}" for head in heads for buffer in _COMPARED} & constants
+    found = {f"{head}{buffer}" for head in heads for buffer in COMPARED} & constants
     for node in graph.node:
         if constants.issuperset(node.input):
             constants.update(node.output)
@@ -93,9 +93,10 @@ def turn_again(model: onnx.ModelProto, before: onnx.GraphProto, names: Collectio
     """
     held = {tensor.name for tensor in model.graph.initializer}
     turns = [
-        node for node in before.node if node.op_type == "Transpose" and held.issuperset([*node.input, *node.output])
+        node
+        for node in before.node
+        if node.op_type == "Transpose" and node.output[0] in names and held.issuperset([*node.input, *node.output])
     ]
-    turns = [node for node in turns if node.output[0] in names]
     nodes = [*turns, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)

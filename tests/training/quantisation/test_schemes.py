@@ -1,14 +1,24 @@
 """Int8 in a graph: what becomes int8, what stays float, and that the graph still says nearly the same."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from models.nets.kernel_head import KernelHead
 from models.runtime.onnx_scan import check_onnx
 from models.runtime.session import open_session
 from tests.training.quantisation.conv_bundle import LAYERS, SIDE_PX, conv_model, kernel_model
-from training.quantisation.graph_edit import count_quantised, end_weights, float_nodes, widen_weights
+from training.quantisation.graph_edit import (
+    COMPARED,
+    count_quantised,
+    end_weights,
+    float_nodes,
+    kernel_constants,
+    widen_weights,
+)
 from training.quantisation.schemes import (
     SCHEMES,
     STATIC,
@@ -19,6 +29,8 @@ from training.quantisation.schemes import (
     quantised,
 )
 from training.quantisation.weights import round_weights
+
+DEFAULT_BUNDLE = Path(__file__).parents[3] / "models/bundles/default"
 
 # Mean deviation, of the logits' spread: 7 and 8 bits round a product by about 1 %, and four layers add up.
 CLOSE = 0.1
@@ -64,7 +76,7 @@ def test_what_only_the_maps_need_stays_float():
 
 
 def test_every_way_to_the_logits_has_its_ends():
-    """Two branches that meet in the logits, one of two layers and one of one, and a layer that only maps need."""
+    """Two branches that meet in the logits, of three layers and of one, and a layer that only maps need."""
     nodes = [
         helper.make_node("MatMul", ["x", "a1"], ["a"]),
         helper.make_node("MatMul", ["a", "a2"], ["b"]),
@@ -80,6 +92,18 @@ def test_every_way_to_the_logits_has_its_ends():
     graph = helper.make_graph(nodes, "two ways", [], [], tensors)
 
     assert {"a1", "a3", "b1"} == end_weights(graph)
+    assert {"conv1.weight", "head.weight"} == end_weights(widen_weights(conv_model()).graph)
+
+
+def test_a_kernel_head_is_known_by_its_buffers():
+    """Those that the network has, under the names that the default bundle's export gave them."""
+    graph = widen_weights(onnx.load(DEFAULT_BUNDLE / "classifier.onnx")).graph
+    found = kernel_constants(graph)
+    heads = {name.removesuffix("supports") for name in found if name.endswith(".supports")}
+
+    assert set(COMPARED) == {name for name, _ in KernelHead(1, 1, 1).named_buffers()}
+    assert 1 == len(heads)
+    assert {f"{head}{buffer}" for head in heads for buffer in COMPARED} <= found
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
@@ -90,7 +114,7 @@ def test_what_a_kernel_head_compares_with_is_not_rounded(scheme, images):
     in_bytes = {tensor.name for tensor in made.graph.initializer if tensor.data_type == onnx.TensorProto.INT8}
 
     assert {"kernel.supports", "lengths", "turned"} <= graph.kept
-    assert "conv.weight" not in graph.kept
+    assert not graph.kept & {"conv1.weight", "conv2.weight", "mix.weight"}
     assert not {name for name in in_bytes if name.startswith(("kernel.", "turned", "lengths"))}
     assert any(name.startswith("mix.weight") for name in in_bytes)
     held = [tensor.name for tensor in made.graph.initializer]
