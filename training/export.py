@@ -25,6 +25,7 @@ from training.calibration import calibration_error_by_chance, expected_calibrati
 from training.data.dataset import Row, label_matrix
 from training.data.packed import read_input
 from training.graph_files import CLASSIFIER, RECONSTRUCTOR, Networks, write_graphs
+from training.lending import lend_weights
 from training.metrics import auroc_report
 from training.model_card import CardFacts, model_card
 from training.out_of_fold import OutOfFold
@@ -90,6 +91,9 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     patients = [row.patient for row in material.held_out]
     report = auroc_report(CHESTXRAY14, labels, logits, patients)
     painter = reconstructor_spec(recipe, networks.autoencoder)
+    painting = open_session((folder / RECONSTRUCTOR).read_bytes())
+    if lend_weights(folder / CLASSIFIER, folder / RECONSTRUCTOR):
+        painter = painter.model_copy(update={"borrows_weights": True})
     fitted = material.fitted_on(labels, logits)
     manifest = Manifest(
         name=recipe.name,
@@ -111,7 +115,6 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     )
     scored = [item for item, row in zip(inputs, material.held_out, strict=True) if not row.labels]
     normals = [read_input(row.file, contract) for row in material.normals]
-    painting = open_session((folder / RECONSTRUCTOR).read_bytes())
     manifest = _with_reference(manifest, painter, painting, (normals, scored), folder)
     provenance = {
         "pretraining": dict(material.pretraining),

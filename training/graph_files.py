@@ -1,6 +1,5 @@
 """The graphs of a bundle as files, each compared with its network before it may ship."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +97,7 @@ def write_graphs(networks: Networks, images: NDArray[np.uint8], recipe: ExportRe
     if isinstance(networks.autoencoder, KeptReconstructor):
         (folder / RECONSTRUCTOR).write_bytes(networks.autoencoder.graph)
         return deviations
-    return deviations | _write_reconstructor(networks.autoencoder, images, recipe.masks, folder)
+    return deviations | _write_reconstructor(networks.autoencoder, images, recipe, folder)
 
 
 def _write_classifier(
@@ -147,23 +146,26 @@ def _stems(model: onnx.ModelProto) -> set[str]:
 
 
 def _write_reconstructor(
-    network: MaskedAutoencoder, images: NDArray[np.uint8], masks: Sequence[int], folder: Path
+    network: MaskedAutoencoder, images: NDArray[np.uint8], recipe: ExportRecipe, folder: Path
 ) -> dict[str, float]:
     reconstructor = ReconstructorGraph(network).eval()
-    keep = complementary_keeps(network.num_patches, masks[0], rounds=1, seed=0)
+    keep = complementary_keeps(network.num_patches, recipe.masks[0], rounds=1, seed=0)
     painter = to_onnx(
         reconstructor,
         {"image": torch.from_numpy(images[:2]), "keep": torch.from_numpy(keep)},
         ("reconstruction", "spread"),
         {"image": {0: "batch"}, "keep": {0: "passes", 1: "visible"}},
     )
-    painted, small = parity.run_module(reconstructor, images, keep), store_half(painter)
+    painted = parity.run_module(reconstructor, images, keep)
+    small = store_half(painter) if recipe.weights == "float16" else _as_bytes(painter, set())
     differences = [
         parity.reconstruction_deviation(painted, _run_painter(open_session(model.SerializeToString()), images, keep))
         for model in (painter, small)
     ]
     for difference, allowed in zip(
-        differences, (parity.RECONSTRUCTION_TOLERANCE, parity.STORED_RECONSTRUCTION_TOLERANCE), strict=True
+        differences,
+        (parity.RECONSTRUCTION_TOLERANCE, parity.STORED_RECONSTRUCTION_TOLERANCES[recipe.weights]),
+        strict=True,
     ):
         if not difference <= allowed:
             raise parity.ParityError(f"reconstruction differs by {difference}, allowed is {allowed}")

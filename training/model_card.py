@@ -55,8 +55,8 @@ CAVEATS = (
     "  so above, as normals. None of them is a held-out image; some may show patients of those, or of references.",
     "- Boxes show what moved the score (`docs/saliency.md`). They outline no lesions; `docs/science.md` has what was",
     "  measured.",
-    "- The anomaly map shows where a small autoencoder paints something else than the picture. Read it as a picture of",
-    "  the model, not of the patient; `docs/anomaly.md` has what was measured.",
+    "- The anomaly map shows where a masked autoencoder paints something else than the picture. Read it as a picture",
+    "  of the model, not of the patient; `docs/anomaly.md` has what was measured.",
 )
 
 
@@ -81,7 +81,7 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
             "",
             f"- Reconstructor: {_pretraining_words(facts.pretraining)}",
             *[line for run in facts.finetuning for line in _classifier_lines(run)],
-            *[f"- {run['note']}" for run in _runs(facts) if run.get("note")],
+            *[f"- {note}" for note in dict.fromkeys(run["note"] for run in _runs(facts) if run.get("note"))],
             *([AVERAGED] if len(facts.finetuning) > 1 else []),
             "- Patients of the held-out images, and patients with a radiologist's box, were kept out of fine-tuning.",
             "",

@@ -35,6 +35,24 @@ class OutOfFold:
         mean: NDArray[np.float32] = self.logits.mean(axis=0)
         return mean
 
+    def aligned(self, other: "OutOfFold") -> "OutOfFold":
+        """The other's rows in the order of these.
+
+        Raises:
+            ValueError: they are of other images or findings.
+        """
+        places = {file: place for place, file in enumerate(other.files)}
+        if set(places) != set(self.files) or other.findings != self.findings:
+            raise ValueError("out-of-fold scores that are laid together are of the same images and findings")
+        order = [places[file] for file in self.files]
+        return OutOfFold(
+            other.findings,
+            self.files,
+            tuple(other.patients[place] for place in order),
+            other.labels[order],
+            other.logits[:, order],
+        )
+
 
 def joint_scores(outcomes: Sequence[OutOfFold]) -> OutOfFold:
     """What the mean of several networks' logits says of the same images, one cross-validation.
@@ -43,12 +61,7 @@ def joint_scores(outcomes: Sequence[OutOfFold]) -> OutOfFold:
         ValueError: they are of other images or findings.
     """
     first, *others = outcomes
-    logits = [first.mean_logits]
-    for other in others:
-        places = {file: place for place, file in enumerate(other.files)}
-        if set(places) != set(first.files) or other.findings != first.findings:
-            raise ValueError("out-of-fold scores of a committee are of the same images and findings")
-        logits.append(other.mean_logits[[places[file] for file in first.files]])
+    logits = [first.mean_logits, *(first.aligned(other).mean_logits for other in others)]
     return replace(first, logits=np.mean(logits, axis=0, keepdims=True))
 
 

@@ -16,7 +16,7 @@ RECONSTRUCTION_TOLERANCE = 1e-4  # of the grey scale [0, 1]
 # What rounding weights to float16 (2**-11 relative) or large ones to int8 may cost; measured below half of it.
 STORED_LOGIT_TOLERANCE = 2e-2
 STORED_MAP_TOLERANCE = 2e-2
-STORED_RECONSTRUCTION_TOLERANCE = 4e-3  # one grey level of 255
+STORED_RECONSTRUCTION_TOLERANCES = {"float16": 4e-3, "int8": 8e-3}  # one grey level of 255, and two
 GRADCAM_TOLERANCE = 1e-3  # of scaled maps: min-max adds 1e-7 to its divisor, so a faint map is scaled a little less
 FAINT_MAP = 1e-5  # below this a raw map is rounding noise
 

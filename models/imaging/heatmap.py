@@ -1,19 +1,16 @@
 """Maps over a picture: scaling, boxes, colours, and the way from model space back to source space."""
 
 import math
-from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from scipy import ndimage
 
 from models.imaging.geometry import Box, Placement
 
-_BLOCK_ROWS = 256  # pictures of 64 megapixels are coloured piece by piece
-_OPACITY = 0.6  # of the hottest spot; cold ones are transparent
-_BOX_COLOUR = (64, 224, 255)
+_BLOCK_ROWS = 256  # pictures of 64 megapixels come back piece by piece
 
 # Dark to bright with steady lightness, so that it survives grey printing and colour blindness.
 _ANCHORS = np.array(
@@ -34,7 +31,6 @@ _COLOURS = np.stack(
 ).astype(np.uint8)
 
 
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _Taps = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]
 
 
@@ -127,49 +123,6 @@ def colourise(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     """(H, W) in [0, 1] -> (H, W, 3) RGB; NaN is shown as 0."""
     steps = np.asarray(np.clip(np.nan_to_num(values), 0, 1) * 255 + 0.5, np.uint8)
     return np.asarray(_COLOURS[steps])
-
-
-def overlay(
-    pixels: NDArray[np.uint8], values: NDArray[np.floating], boxes: Sequence[Box] = (), captions: Sequence[str] = ()
-) -> NDArray[np.uint8]:
-    """Lay a map over a picture: the hotter, the less transparent; then draw boxes, each with its caption.
-
-    Args:
-        pixels: (H, W).
-        values: (H, W) in [0, 1], in the same space as pixels and boxes.
-        captions: none, or one a box.
-
-    Returns:
-        (H, W, 3) RGB.
-    """
-    if captions and len(captions) != len(boxes):
-        raise ValueError(f"{len(captions)} captions for {len(boxes)} boxes")
-    mixed = np.empty((*pixels.shape, 3), np.uint8)
-    for start in range(0, len(pixels), _BLOCK_ROWS):
-        rows = slice(start, start + _BLOCK_ROWS)
-        opacity = (_OPACITY * np.clip(np.nan_to_num(values[rows]), 0, 1))[..., None]
-        mixed[rows] = pixels[rows, :, None] * (1 - opacity) + colourise(values[rows]) * opacity + 0.5
-    image = Image.fromarray(mixed)
-    draw = ImageDraw.Draw(image)
-    unit = max(1, min(pixels.shape) // 300)
-    font = ImageFont.load_default(size=max(10, 11 * unit))
-    for index, box in enumerate(boxes):
-        draw.rectangle(
-            (box.left, box.top, max(box.right - 1, box.left), max(box.bottom - 1, box.top)), None, _BOX_COLOUR, unit
-        )
-        if captions:
-            _caption(draw, captions[index], box, font, unit)
-    return np.array(image)
-
-
-def _caption(
-    draw: ImageDraw.ImageDraw, text: str, box: Box, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, unit: int
-) -> None:
-    """Write above the box, or inside where there is no room above; never past the right edge while it fits."""
-    _, _, right, bottom = draw.textbbox((0, 0), text, font)
-    height, left = bottom + 2 * unit, max(0, min(box.left + unit, draw.im.size[0] - right - unit))
-    top = box.top - height if box.top >= height else box.top + unit
-    draw.text((left, top), text, _BOX_COLOUR, font, stroke_width=unit, stroke_fill=(0, 0, 0))
 
 
 def png_bytes(array: NDArray[np.uint8]) -> bytes:

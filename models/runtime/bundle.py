@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from models.errors import InvalidBundleError
 from models.runtime.manifest import EXCHANGE_SUFFIXES, FileEntry, Manifest
+from models.runtime.onnx_borrow import borrow_weights
 from models.runtime.onnx_scan import check_onnx
 
 __all__ = ["MANIFEST_NAME", "Bundle", "Manifest", "load_bundle", "load_manifest", "read_entry", "write_manifest"]
@@ -26,7 +27,8 @@ class Bundle:
     """A bundle that may be served.
 
     Attributes:
-        files: contents of the files that inference reads, as hashed; the folder is not looked at again.
+        files: contents of the files that inference reads, as hashed, a graph together with the weights it borrows; the
+            folder is not looked at again.
         sha256: of `bundle.json`, which holds the hashes of all else: the identity of the model.
     """
 
@@ -41,7 +43,8 @@ def load_bundle(folder: Path) -> Bundle:
 
     Raises:
         InvalidBundleError: no or no valid manifest; a file is missing, not listed, not a plain file (links are
-            refused), or not what its hash says; a graph holds what `onnx_scan.check_onnx` refuses.
+            refused), or not what its hash says; a graph holds what `onnx_scan.check_onnx` refuses, or borrows weights
+            that are not there.
     """
     manifest, sha256 = load_manifest(folder)
     files = {}
@@ -52,6 +55,9 @@ def load_bundle(folder: Path) -> Bundle:
         files[name] = read_entry(folder, name, entry)
         if name.endswith(".onnx"):
             check_onnx(files[name])
+    spec = manifest.reconstructor
+    if spec is not None and spec.borrows_weights:
+        files[spec.file] = borrow_weights(files[spec.file], files[manifest.classifier.file])
     return Bundle(folder, manifest, MappingProxyType(files), sha256)
 
 

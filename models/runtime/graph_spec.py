@@ -66,6 +66,7 @@ class ReconstructorSpec(Section):
         map_threshold: of the scaled map; what lies above may become a box.
         map_scale: calibrated value that the scaled map shows as 1; None: each map's own maximum.
         bands: how the signed difference is measured; None: the absolute difference is, by its excess.
+        borrows_weights: its file lacks weights that the classifier's file has under the same names.
     """
 
     file: FileName
@@ -79,6 +80,7 @@ class ReconstructorSpec(Section):
     map_scale: float | None = Field(default=None, gt=0)
     bands: BandsSpec | None = None
     reference: ReferenceSpec | None = None
+    borrows_weights: bool = False
 
     @model_validator(mode="after")
     def _can_draw_a_map(self) -> Self:

@@ -5,7 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from models.imaging.heatmap import colourise, overlay, png_bytes, saliency_map, to_source
+from models.imaging.heatmap import colourise, png_bytes, saliency_map, to_source
+from models.imaging.overlay import overlay
 from models.runtime.anomaly import AnomalyMap
 from models.runtime.classifier import Classifier, ClassifierOutput
 from models.runtime.manifest import Manifest

@@ -12,6 +12,7 @@ from models.nets.slim_resnet import SlimClassifier, SlimConfig, SlimShape
 from models.nets.vit import VitShape
 from models.runtime.bundle import write_manifest
 from tests.tiny_bundle import write_tiny_bundle
+from tests.training.evaluation.console import run
 from tests.training.tiny import classifier, spread
 from training.commands.export import committee_of, scores_of
 from training.committee import Committee
@@ -141,3 +142,63 @@ class TestJointScores:
         """A missing one would be calibrated on half of the committee."""
         with pytest.raises(ValueError, match="same images"):
             joint_scores([outcome("xy", [[[1, 2], [3, 4]]]), outcome("xz", [[[1, 2], [3, 4]]])])
+
+
+class TestCommand:
+    @pytest.fixture(name="runs")
+    @staticmethod
+    def _runs(tmp_path):
+        """Of 40 pictures: a run that knows the first finding, one that knows it half, and that in another order."""
+        rng = np.random.default_rng(0)
+        labels = np.stack([np.arange(40) % 2, np.arange(40) % 4 == 0], axis=1).astype(np.float32)
+        noise = rng.normal(size=(1, 40, 2)).astype(np.float32)
+        files, patients = tuple(f"{i}.png" for i in range(40)), tuple(f"p{i // 2}" for i in range(40))
+        order = rng.permutation(40)
+        outcomes = {
+            "knows": OutOfFold(FINDINGS, files, patients, labels, labels[None] * 9 + noise),
+            "half": OutOfFold(FINDINGS, files, patients, labels, labels[None] + noise),
+            "turned": OutOfFold(
+                FINDINGS,
+                tuple(files[i] for i in order),
+                tuple(patients[i] for i in order),
+                labels[order],
+                (labels[None] + noise)[:, order],
+            ),
+        }
+        for name, one in outcomes.items():
+            (tmp_path / name).mkdir()
+            write_out_of_fold(one, (0,), tmp_path / name / OUT_OF_FOLD)
+        return tmp_path
+
+    def test_scores_are_measured_and_compared_by_picture_whatever_the_order(self, runs, capsys):
+        """The lead is that of the AUROCs, and is the same over rows that were shuffled."""
+        content = {}
+        for name in ("half", "turned"):
+            target = runs / f"{name}.json"
+            run("out_of_fold", runs / "knows", "--against", runs / name, "--resamples", 50, "--json", target)
+            content[name] = json.loads(target.read_text())
+
+        text = capsys.readouterr().out
+        comparison = content["half"]["against"]["comparison"]
+        assert "40 images of 20 patients" in text
+        assert comparison["mean_auroc_a"] == 1
+        assert 0.5 < comparison["mean_auroc_b"] < 0.95
+        assert comparison == content["turned"]["against"]["comparison"]
+
+    def test_of_several_runs_the_mean_of_logits_counts(self, runs):
+        """Twice the same is that; with another it is neither."""
+        report = {}
+        for names in (("half",), ("half", "turned"), ("half", "knows")):
+            run("out_of_fold", *(runs / name for name in names), "--resamples", 5, "--json", runs / "report.json")
+            report[names] = json.loads((runs / "report.json").read_text())["report"]
+
+        assert report["half",] == report["half", "turned"]
+        assert report["half",] != report["half", "knows"]
+
+    def test_other_pictures_are_refused(self, runs):
+        """A difference over them would be none."""
+        (runs / "other").mkdir()
+        write_out_of_fold(outcome("xy", [[[1, 2], [3, 4]]]), (0,), runs / "other" / OUT_OF_FOLD)
+
+        with pytest.raises(ValueError, match="same images"):
+            run("out_of_fold", runs / "half", "--against", runs / "other")

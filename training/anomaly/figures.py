@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from models.imaging.heatmap import overlay
+from models.imaging.overlay import overlay
 from models.runtime.anomaly import AnomalyDetector
 from models.runtime.session import Session
 from training.anomaly.benchmark import Case

@@ -65,7 +65,9 @@ def group_report(group: Group, *, num_resamples: int, seed: int) -> GroupReport:
     methods: dict[str, dict[str, dict[str, Number]]] = {}
     for kind in kinds:
         single = {name: _measure(one, group, chosen[kind], resampling, weights) for name, one in group.scored.items()}
-        methods[kind] = {name: _mean([single[part] for part in parts]) for name, parts in _families(single).items()}
+        methods[kind] = {
+            name: mean_over_seeds([single[part] for part in parts]) for name, parts in families(single).items()
+        }
     any_method = next(iter(group.scored.values()))
     return GroupReport(
         cases={kind: int(rows.sum()) for kind, rows in (*chosen.items(), (CLEAN, clean))},
@@ -96,13 +98,35 @@ def _measure(
     compared = rows | (group.kinds == CLEAN)
     labels = rows[compared].astype(np.float64)
     for name, scores in ((MEAN_SCORE, scored.mean), (LARGEST_SCORE, scored.largest)):
-        ranking = Ranking(labels, scores[compared])
-        value = np.nan if ranking.auroc is None else ranking.auroc
-        numbers[name] = _number(value, ranking.aurocs(resampling.counts, resampling.patient_of[compared]))
+        numbers[name] = image_number(labels, scores[compared], resampling, compared)
     return numbers
 
 
-def _families(names: Mapping[str, object]) -> dict[str, list[str]]:
+def image_number(
+    labels: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    resampling: Resampling,
+    among: NDArray[np.bool_] | slice = slice(None),
+) -> Number:
+    """AUROC of N pictures by one score each.
+
+    Args:
+        labels: (N,), 1 with an anomaly, 0 without.
+        scores: (N,).
+        resampling: of the patients of these pictures, or of more.
+        among: which of the pictures of `resampling` these are.
+    """
+    ranking = Ranking(labels, scores)
+    value = np.nan if ranking.auroc is None else ranking.auroc
+    return _number(value, ranking.aurocs(resampling.counts, resampling.patient_of[among]))
+
+
+def difference(first: Number, second: Number) -> Number:
+    """First minus second, draw by draw."""
+    return _number(first.value - second.value, first.draws - second.draws)
+
+
+def families(names: Mapping[str, object]) -> dict[str, list[str]]:
     """Names that differ in a seed alone, under what they share."""
     families: dict[str, list[str]] = {}
     for name in names:
@@ -111,7 +135,7 @@ def _families(names: Mapping[str, object]) -> dict[str, list[str]]:
     return families
 
 
-def _mean(parts: Sequence[Mapping[str, Number]]) -> dict[str, Number]:
+def mean_over_seeds(parts: Sequence[Mapping[str, Number]]) -> dict[str, Number]:
     """Of each number over several seeds, draw by draw."""
     return {
         name: _number(
@@ -128,10 +152,9 @@ def _gains(methods: Mapping[str, Mapping[str, Number]]) -> dict[str, dict[str, N
     best, gains = methods[PRODUCT], {}
     for name, other in methods.items():
         if name != PRODUCT:
-            difference = best[AUROC].draws - other[AUROC].draws
             ratio = best[AP].draws / other[AP].draws
             gains[name] = {
-                AUROC: _number(best[AUROC].value - other[AUROC].value, difference),
+                AUROC: difference(best[AUROC], other[AUROC]),
                 AP: _number(best[AP].value / other[AP].value, ratio),
             }
     return gains

@@ -13,6 +13,7 @@ from training.anomaly.report import (
     GroupReport,
     Number,
 )
+from training.anomaly.whole import WholeReport
 from training.evaluation.report_json import Json
 from training.evaluation.table import ends, number, table
 
@@ -55,6 +56,29 @@ def group_json(report: GroupReport) -> Json:
             for kind, gains in report.gains.items()
         },
         "seams": {name: _finite(value) for name, value in report.seams.items()},
+    }
+
+
+def whole_lines(report: WholeReport) -> list[str]:
+    """A row a method: by mean and by largest value, each with the product's lead by it."""
+    header = ["map", "by mean", "95 %", "product - it", "95 %", "by largest value", "95 %", "product - it", "95 %"]
+    rows = []
+    for name, numbers in report.methods.items():
+        row, gain = [name], report.gains.get(name)
+        for what in (MEAN_SCORE, LARGEST_SCORE):
+            row += [*_cells(numbers[what]), *(_cells(gain[what], sign="+") if gain else ["", ""])]
+        rows.append(row)
+    return table(header, rows)
+
+
+def whole_json(report: WholeReport) -> Json:
+    """Every number, unrounded."""
+    return {
+        "with": report.num_with,
+        "without": report.num_without,
+        "patients": report.num_patients,
+        "methods": {name: {what: _json(one) for what, one in n.items()} for name, n in report.methods.items()},
+        "product_minus": {name: {what: _json(one) for what, one in n.items()} for name, n in report.gains.items()},
     }
 
 

@@ -22,8 +22,9 @@ from training.anomaly.methods import (
     simple_methods,
 )
 from training.anomaly.report import GroupReport, group_report
-from training.anomaly.report_text import group_json, group_lines
+from training.anomaly.report_text import group_json, group_lines, whole_json, whole_lines
 from training.anomaly.scoring import Group, score_methods
+from training.anomaly.whole import complete_rows, whole_report
 from training.commands.numbers import add_bootstrap_arguments, count, positive
 from training.data.boxes import read_boxes
 from training.data.dataset import SPLITS, DataError, Dataset, Row
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="manifest CSV; image paths are relative to it")
     parser.add_argument("--split", choices=SPLITS, default="val", help="whose normals get implants; unsplit: all")
     parser.add_argument("--boxes", type=Path, help="BBox_List_2017.csv of ChestX-ray14: real findings besides")
+    parser.add_argument("--findings", action="store_true", help="whole pictures with any finding against those without")
     parser.add_argument("--limit", type=count, default=80, metavar="N", help="normals a group; 0 takes all")
     parser.add_argument("--normals", type=count, default=150, metavar="N", help="of train, for controls' references")
     parser.add_argument("--mask-ratio", type=float, default=0.9, metavar="R", help="of the single mask")
@@ -82,6 +84,8 @@ def run(options: argparse.Namespace) -> bool:
         boxed = _boxed(dataset, bundle, options)
         group = score_methods(boxed, len(boxed), methods, spec.patch_size)
         content["boxes"] = _reported(group, options)
+    if options.findings:
+        content["findings"] = _whole(dataset, bundle, methods, options)
     if options.json is not None:
         options.json.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     if options.out is not None:
@@ -121,6 +125,18 @@ def _boxed(dataset: Dataset, bundle: Bundle, options: argparse.Namespace) -> lis
         f"of {len(patients)} patients, all splits.\n"
     )
     return found
+
+
+def _whole(dataset: Dataset, bundle: Bundle, methods: dict[str, Draw], options: argparse.Namespace) -> Json:
+    rows = complete_rows(dataset.rows, options.split)
+    draws = {"num_resamples": options.resamples, "seed": options.seed}
+    report = whole_report(rows, bundle.manifest.input.contract, methods, **draws)
+    print(
+        f"\nWhole pictures, read for all findings: {report.num_with} with any against {report.num_without} without, "
+        f"{report.num_patients} patients; AUROC of a map's mean and of its largest value.\n"
+    )
+    print(*whole_lines(report), sep="\n")
+    return whole_json(report)
 
 
 def _reported(group: Group, options: argparse.Namespace) -> Json:

@@ -19,6 +19,7 @@ COMMANDS = MappingProxyType(
         "linprobe": "a linear head on a frozen trunk, with LARS",
         "probe": "a head over mean and spread of a frozen trunk's patches, solved",
         "evaluate": "how well a bundle or a checkpoint tells what is there, with intervals",
+        "out-of-fold": "what scores out of fold are worth, and how far they lead another's",
         "localize": "how well Grad-CAM boxes meet radiologists' boxes, with controls",
         "stability": "how far a bundle's probabilities move under changes that mean nothing",
         "bundle": "quantize: int8 arithmetic for a bundle's classifier, if it costs next to nothing",

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from models.imaging.heatmap import colourise, overlay
+from models.imaging.heatmap import colourise
+from models.imaging.overlay import overlay
 from models.runtime.anomaly import AnomalyDetector
 from models.runtime.bundle import Bundle
 from models.runtime.manifest import ReconstructorSpec

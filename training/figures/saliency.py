@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from models.imaging.heatmap import largest_box, overlay, saliency_map
+from models.imaging.heatmap import largest_box, saliency_map
+from models.imaging.overlay import overlay
 from models.labels import display_name
 from training.evaluation.bundle_model import BundleModel
 from training.figures.chart import outline

@@ -138,5 +138,8 @@ def write_bundle(
     source: dict[str, Json] = {"name": manifest.name, "version": manifest.version, "sha256": original.sha256}
     provenance = {**manifest.provenance, "quantisation": {"from": source, **measured}}
     renamed = manifest.model_copy(update={"name": f"{manifest.name}{SUFFIX}", "provenance": provenance})
+    if renamed.reconstructor is not None:  # its file was written with the weights that it had borrowed
+        complete = renamed.reconstructor.model_copy(update={"borrows_weights": False})
+        renamed = renamed.model_copy(update={"reconstructor": complete})
     (folder / "README.md").write_text(quantised_card(original, renamed, lines), encoding="utf-8")
     return write_manifest(folder, renamed)

@@ -5,7 +5,8 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from models.imaging.heatmap import colourise, overlay
+from models.imaging.heatmap import colourise
+from models.imaging.overlay import overlay
 from models.nets.mae import MaskedAutoencoder
 from models.nets.masking import keep_count
 from training.recipes.table import PaperRow

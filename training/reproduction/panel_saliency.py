@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from models.imaging.geometry import Box
-from models.imaging.heatmap import overlay, saliency_map
+from models.imaging.heatmap import saliency_map
+from models.imaging.overlay import overlay
 from models.imaging.preprocess import ModelInput
 from training.evaluation.boxed import Case, square_input
 from training.recipes.table import PaperRow, Released

@@ -13,7 +13,6 @@ from models.imaging.heatmap import (
     colourise,
     largest_box,
     mean_inside,
-    overlay,
     png_bytes,
     rescale,
     saliency_map,
@@ -109,29 +108,6 @@ class TestToSource:
         shown = crop.box_to_image(Box(0, 0, 224, 224))
         assert {-1.0} == set(made[: int(shown.top)].ravel().tolist())
         assert {1.0} == set(made[int(shown.top) + 1 : int(shown.bottom) - 1, 14:186].ravel().tolist())
-
-
-class TestOverlay:
-    def test_cold_spots_show_the_picture_unchanged(self):
-        pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
-
-        made = overlay(pixels, np.zeros((16, 16)))
-
-        assert np.repeat(pixels[..., None], 3, axis=2).tolist() == made.tolist()
-
-    def test_hot_spots_are_coloured_and_boxes_drawn(self):
-        pixels = np.full((300, 300), 100, np.uint8)
-
-        made = overlay(pixels, spot((0, 0, 50, 50), 300), [Box(100, 100, 200, 200)], ["Mass 0.71"])
-
-        assert made[25, 25, 0] > made[25, 25, 2] + 50
-        assert made[100, 150].tolist() == made[199, 150].tolist() != [100, 100, 100]
-        assert made[200, 150].tolist() == [100, 100, 100]
-        assert (made[85:100, 100:200] != 100).any()
-
-    def test_captions_must_match_boxes(self):
-        with pytest.raises(ValueError, match="captions"):
-            overlay(np.zeros((9, 9), np.uint8), np.zeros((9, 9)), [], ["Mass"])
 
 
 def test_colourise__is_brighter_where_it_is_hotter():

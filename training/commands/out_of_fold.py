@@ -1,0 +1,59 @@
+"""`out-of-fold`: what scores out of fold are worth, and how far those of one network or committee lead another's."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from training.commands.numbers import add_bootstrap_arguments
+from training.evaluation.comparison import compare
+from training.evaluation.report import findings_report
+from training.evaluation.report_json import Json, comparison_json, findings_json
+from training.evaluation.report_text import comparison_lines, findings_lines
+from training.evaluation.scores import Scores
+from training.out_of_fold import OUT_OF_FOLD, OutOfFold, joint_scores, read_out_of_fold
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Runs of `crossval`, and what they are compared with."""
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of crossval; of several the mean")
+    parser.add_argument("--against", type=Path, nargs="+", metavar="RUN", help="others, on the same images")
+    add_bootstrap_arguments(parser)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there, unrounded")
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Print AUROC by finding and, with --against, the paired differences; write them where --json says."""
+    outcome, draws = _joint(options.runs), {"num_resamples": options.resamples, "seed": options.seed}
+    title = _title(options.runs)
+    report = findings_report(_scores(outcome), outcome.labels, outcome.patients, None, **draws)
+    print(f"{title}, out of fold: {report.num_images} images of {report.num_patients} patients; ", end="")
+    print(f"intervals from {options.resamples} bootstrap draws of patients, seed {options.seed}.\n")
+    print(*findings_lines(report), sep="\n")
+    content: dict[str, Json] = {"runs": [str(one) for one in options.runs], "report": findings_json(report)}
+    if options.against is not None:
+        other = outcome.aligned(_joint(options.against))
+        comparison = compare(_scores(outcome), _scores(other), outcome.labels, outcome.patients, **draws)
+        print("", *comparison_lines(comparison, title, _title(options.against)), sep="\n")
+        content["against"] = {
+            "runs": [str(one) for one in options.against],
+            "comparison": comparison_json(comparison),
+        }
+    if options.json is not None:
+        options.json.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return True
+
+
+def _joint(folders: Sequence[Path]) -> OutOfFold:
+    """Of one committee: the mean of its members' logits, each of them by its mean over seeds."""
+    return joint_scores([read_out_of_fold(folder / OUT_OF_FOLD) for folder in folders])
+
+
+def _scores(outcome: OutOfFold) -> Scores:
+    return Scores(outcome.findings, outcome.mean_logits.astype(np.float32))
+
+
+def _title(folders: Sequence[Path]) -> str:
+    return " + ".join(map(str, folders))
