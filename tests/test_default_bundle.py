@@ -33,6 +33,14 @@ def test_it_knows_the_14_findings_and_weighs_little(bundle):
     assert sum(path.stat().st_size for path in FOLDER.iterdir() if ".torchscript" not in path.name) <= LIMIT_BYTES
 
 
+def test_its_one_encoder_is_stored_once(bundle):
+    """The reconstructor's file is a small part of what it is when it is put together."""
+    spec = bundle.manifest.reconstructor
+
+    assert spec.borrows_weights
+    assert (FOLDER / spec.file).stat().st_size < len(bundle.files[spec.file]) / 3
+
+
 def test_it_says_what_it_was_made_from(bundle):
     """Only rows that may feed shipped weights, none of them of an unnamed source."""
     provenance = bundle.manifest.provenance

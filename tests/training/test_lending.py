@@ -1,6 +1,7 @@
 """What two graphs have in common is stored once, and computed as before."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -18,6 +19,8 @@ from tests.training.tiny import SIDE_PX, autoencoder, phantoms, spread
 from training import lending
 from training.graph_files import CLASSIFIER, RECONSTRUCTOR, Networks, write_graphs
 from training.lending import lend_weights
+from training.quantisation.bundle import Candidate, write_bundle
+from training.quantisation.schemes import WEIGHTS
 from training.recipes.types import ExportRecipe
 
 
@@ -121,3 +124,17 @@ class TestBundle:
         with pytest.raises(InvalidBundleError, match="own_share"):
             load_bundle(bundle)
         assert any("own_share" in line for line in verify(bundle))
+
+    def test_with_another_classifier_it_is_complete(self, bundle, tmp_path_factory):
+        """A quantised one has no weights to lend: its bundle's reconstructor stands by itself, and maps as before."""
+        original, folder = load_bundle(bundle), tmp_path_factory.mktemp("int8")
+        without = onnx.load_model(bundle / CLASSIFIER)
+        del without.graph.initializer[-1]
+        files = {**original.files, CLASSIFIER: without.SerializeToString()}
+
+        write_bundle(original, Candidate(replace(original, files=files), WEIGHTS, 0), {}, [], folder)
+
+        images, made = phantoms(1, 32)[:, None], load_bundle(folder)
+        ours, theirs = (AnomalyDetector.open(one, threads=1).run(images)[0] for one in (made, original))
+        assert not made.manifest.reconstructor.borrows_weights
+        np.testing.assert_array_equal(ours.calibrated, theirs.calibrated)

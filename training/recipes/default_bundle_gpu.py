@@ -1,4 +1,4 @@
-"""What the default bundle's probe stands on, for a GPU: the paper's masked autoencoder; and the paper's fine-tuning.
+"""The paper's masked autoencoder, which paints the default bundle's maps and carries its probe; and its fine-tuning.
 
     train pretrain default_bundle_gpu --data CSV --out runs/trunk
     train crossval default_bundle_gpu --data CSV --init runs/trunk/network.safetensors --out runs/finetuned

@@ -1,9 +1,9 @@
-"""The masked autoencoder that paints the default bundle's anomaly maps, for a GPU.
+"""A masked autoencoder for anomaly maps that cost less than those of `default_bundle_gpu`, which ship; for a GPU.
 
     train pretrain painter_gpu --data CSV --out runs/gpu/painter
 
-A ViT-Ti/16, because a map takes several passes. Masks of 0.5, 0.75 and 0.9 in turn, because a map shows more of a
-picture than the tenth that a classifier's encoder is trained on. Run for 20 epochs to see that it runs, no further.
+A ViT-Ti/16, because a map takes several passes. Masks of 0.5, 0.75 and 0.9 in turn, so that few passes may show much of
+a picture. Run for 20 epochs to see that it runs, no further.
 """
 
 from dataclasses import replace

@@ -224,7 +224,7 @@ class ExportRecipe:
         map_threshold: of a scaled Grad-CAM map; what lies above may become a box.
         smoothing_px: deviation of the Gaussian over the anomaly map; half a patch hides the patch lattice.
         map_scale: calibrated anomaly (standard deviations above normal) that is shown as 1.
-        weights: of the classifier's file; both compute in float32.
+        weights: how both files store them; both compute in float32.
         bands_px, darker, own_unit: of the signed difference, as `BandsSpec` has them; without bands the absolute one is
             measured.
     """
