@@ -16,7 +16,9 @@ from models.runtime.session import CPU, Port, Session, open_session
 
 __all__ = ["MAX_ROUNDS", "AnomalyDetector", "AnomalyMap", "complementary_keeps"]
 
-MAX_ROUNDS: Final = 8  # all passes go through the decoder at once: memory grows with rounds x K
+MAX_ROUNDS: Final = 8  # all passes of an image go through the decoder at once: memory grows with rounds x K
+
+_MOST_PASSES: Final = 80  # at once, of all images of a call; an image's own are never cut
 
 
 def complementary_keeps(num_patches: int, masks: int, rounds: int, seed: int) -> NDArray[np.int64]:
@@ -119,5 +121,10 @@ class AnomalyDetector:
         if not 1 <= rounds <= MAX_ROUNDS or seed < 0:
             raise InvalidRequestError(f"rounds must lie within 1..{MAX_ROUNDS}, and seed must not be negative")
         keep = complementary_keeps(self.spec.grid**2, masks, rounds, seed)
-        painted, spread = self._session.run({"image": images, "keep": keep}, ["reconstruction", "spread"])
-        return tuple(map(Painting, images[:, 0], painted[:, 0], spread[:, 0]))
+        step = max(1, _MOST_PASSES // len(keep))
+        paintings: list[Painting] = []
+        for start in range(0, len(images), step):
+            part = images[start : start + step]
+            painted, spread = self._session.run({"image": part, "keep": keep}, ["reconstruction", "spread"])
+            paintings += map(Painting, part[:, 0], painted[:, 0], spread[:, 0])
+        return tuple(paintings)

@@ -159,6 +159,24 @@ class TestAnomalyDetector:
             anomaly.calibrated[top:bottom, left:right] = 0
             assert not anomaly.calibrated.any()
 
+    def test_many_passes_go_image_by_image(self, detector: AnomalyDetector, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Memory is bounded: at most 80 passes at once, and each map is that of its image alone."""
+        images = np.random.default_rng(0).integers(0, 255, (5, 1, 32, 32), np.uint8)
+        alone = [detector.run(image[None], rounds=8)[0] for image in images]
+        sizes: list[int] = []
+        compute = detector._session.run
+
+        def counted(feeds: dict[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
+            sizes.append(len(feeds["image"]) * len(feeds["keep"]))
+            return compute(feeds, outputs)
+
+        monkeypatch.setattr(detector._session, "run", counted)
+        together = detector.run(images, rounds=8)
+
+        assert [64, 64, 32] == sizes
+        for one, other in zip(alone, together, strict=True):
+            np.testing.assert_allclose(one.calibrated, other.calibrated, rtol=1e-5)
+
     @pytest.mark.parametrize(
         "arguments", [{"masks": 3}, {"masks": 0}, {"rounds": 0}, {"rounds": MAX_ROUNDS + 1}, {"seed": -1}]
     )
