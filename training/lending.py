@@ -28,13 +28,14 @@ def lend_weights(classifier: Path, reconstructor: Path) -> bool:
     """
     painter = onnx.load_model(reconstructor)
     lent = {_content(one): one.name for one in onnx.load_model(classifier).graph.initializer}
-    if sum(len(_content(one)[2]) for one in painter.graph.initializer if _content(one) in lent) < _LEAST_BYTES:
+    contents = [_content(one) for one in painter.graph.initializer]
+    if sum(len(content[2]) for content in contents if content in lent) < _LEAST_BYTES:
         return False
     if not any(one.name.startswith(_PREFIX) for one in painter.graph.initializer):  # else it has lent before
         compose.add_prefix_graph(painter.graph, _PREFIX, rename_inputs=False, rename_outputs=False, inplace=True)
     own, names = [], {}
-    for one in painter.graph.initializer:
-        if (name := lent.get(_content(one))) is None:
+    for one, content in zip(painter.graph.initializer, contents, strict=True):
+        if (name := lent.get(content)) is None:
             own.append(one)
         else:
             names[one.name] = name

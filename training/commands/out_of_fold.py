@@ -5,8 +5,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from training.commands.numbers import add_bootstrap_arguments
 from training.evaluation.comparison import compare
 from training.evaluation.report import findings_report
@@ -52,7 +50,7 @@ def _joint(folders: Sequence[Path]) -> OutOfFold:
 
 
 def _scores(outcome: OutOfFold) -> Scores:
-    return Scores(outcome.findings, outcome.mean_logits.astype(np.float32))
+    return Scores(outcome.findings, outcome.mean_logits)
 
 
 def _title(folders: Sequence[Path]) -> str:

@@ -94,7 +94,7 @@ def test_anomaly__prints_whole_pictures_where_asked(tmp_path, capsys):
     assert "2 with any against 3 without, 5 patients" in text
     assert (content["with"], content["without"], content["patients"]) == (2, 3, 5)
     value = content["methods"][PRODUCT][MEAN_SCORE]["value"]
-    assert f"| {PRODUCT} " in text
+    assert f"| {PRODUCT} " in text.partition("Whole pictures")[2]
     assert value in {pair / 6 for pair in range(7)} | {pair / 12 for pair in range(13)}
     lead = content["product_minus"][ONE_MASK][MEAN_SCORE]["value"]
     assert lead == pytest.approx(value - content["methods"][ONE_MASK][MEAN_SCORE]["value"])
