@@ -110,6 +110,7 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
         pretraining=material.pretraining,
         finetuning=material.finetuning,
         fitted_on=fitted.images,
+        is_fitted_here=material.out_of_fold is None,
         calibration_error=expected_calibration_error(probabilities, labels),
         by_chance=calibration_error_by_chance(probabilities, labels),
     )

@@ -19,6 +19,7 @@ class CardFacts:
         pretraining: the run's description (`training.run.Run.describe`).
         finetuning: likewise, of each network whose logits are averaged.
         fitted_on: images of calibration and thresholds, in words.
+        is_fitted_here: those are the images of the report.
         calibration_error: expected calibration error on the images of the report.
         by_chance: what that error would be on as many images if every probability were right.
     """
@@ -28,6 +29,7 @@ class CardFacts:
     pretraining: Mapping[str, Any]
     finetuning: Sequence[Mapping[str, Any]]
     fitted_on: str
+    is_fitted_here: bool
     calibration_error: float
     by_chance: float
 
@@ -40,7 +42,7 @@ SOURCES = (
 )
 
 
-AVERAGED = "- The classifier's logits are the mean of those networks' logits."
+AVERAGED = "- The classifier's logits are the mean of those parts' logits."
 PURPOSE = (
     "Scores a frontal chest radiograph for the 14 findings of ChestX-ray14 (`classifier.onnx`, with a map of each)",
     "and paints what a masked autoencoder expects to see (`reconstructor.onnx`). `bundle.json` states the inputs,",
@@ -51,6 +53,7 @@ CAVEATS = (
     "  to calibrate on its own (`python -m service calibrate`).",
     "- Labels of ChestX-ray14 were mined from reports and are partly wrong; most Pneumonia images came from one",
     "  collection.",
+    "- Sources, sexes, ages and views differ: `docs/science.md` has AUROC by each, children by themselves.",
     "- `covidrad_rsna_normal` are NIH images of unknown patients, used without labels in pre-training and, where said",
     "  so above, as normals. None of them is a held-out image; some may show patients of those, or of references.",
     "- Boxes show what moved the score (`docs/saliency.md`). They outline no lesions; `docs/science.md` has what was",
@@ -80,10 +83,11 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
             "## How it was made",
             "",
             f"- Reconstructor: {_pretraining_words(facts.pretraining)}",
-            *[line for run in facts.finetuning for line in _classifier_lines(run)],
+            *_classifiers_lines(facts),
             *[f"- {note}" for note in dict.fromkeys(run["note"] for run in _runs(facts) if run.get("note"))],
             *([AVERAGED] if len(facts.finetuning) > 1 else []),
-            "- Patients of the held-out images, and patients with a radiologist's box, were kept out of fine-tuning.",
+            "- Patients of the held-out images, and patients with a radiologist's box, were kept out of what was",
+            "  learned from labels, as far as patients are known.",
             "",
             "| images of | without labels | with labels, or as normals |",
             "|---|---|---|",
@@ -105,8 +109,8 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
             f"  thresholds `balanced`, `sensitive` and `specific` were fitted on {facts.fitted_on}; the AUROC",
             "  does not depend on them.",
             f"- Expected calibration error on the images of the table: {facts.calibration_error:.3f}; if every",
-            f"  probability were right, chance alone would show {facts.by_chance:.3f}. Where both were fitted on these",
-            "  images, it flatters.",
+            f"  probability were right, chance alone would show {facts.by_chance:.3f}."
+            + (" Both were fitted on these images, so it flatters." if facts.is_fitted_here else ""),
             *CAVEATS,
             "",
             "## Where the images came from",
@@ -117,9 +121,19 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
     )
 
 
-def _classifier_lines(run: Mapping[str, Any]) -> Iterator[str]:
-    """How a network was made, then what it started from."""
-    yield f"- Classifier: {_probe_words(run) if _is_probe(run) else _finetuning_words(run)}"
+def _classifiers_lines(facts: CardFacts) -> Iterator[str]:
+    """How each network whose logits are averaged was made, then what it started from."""
+    parts = len(facts.finetuning)
+    for part, run in enumerate(facts.finetuning, start=1):
+        name = f"Classifier, part {part} of {parts}" if parts > 1 else "Classifier"
+        yield f"- {name}: {_probe_words(run) if _is_probe(run) else _finetuning_words(run)}"
+        if _started_from(run) == facts.pretraining:
+            yield "  It started from the masked autoencoder that also paints."
+        else:
+            yield from _start_lines(run)
+
+
+def _start_lines(run: Mapping[str, Any]) -> Iterator[str]:
     if start := _started_from(run):
         words = _pretraining_words(start) if _is_unlabelled(start) else _finetuning_words(start)
         yield f"  It started from: {words}"
@@ -143,7 +157,10 @@ def _pretraining_words(run: Mapping[str, Any]) -> str:
 
 def _probe_words(run: Mapping[str, Any]) -> str:
     recipe = run["recipe"]
-    penalties = f"{recipe['ridge']:g}, and {recipe['invariance']:g} on changes that mean nothing"
+    penalties = (
+        f"penalty {recipe['ridge']:g}, and {recipe['invariance']:g} on what small crops, turns and changes of "
+        "brightness move"
+    )
     read = sum(run["sources"].get(source, 0) for source in recipe.get("normals", ()))
     seen = f"mean and spread of the patches of a frozen `{recipe['encoder']}` at {recipe['image_size_px']} px"
     images = _images({**run, "num_images": run["num_images"] - read})

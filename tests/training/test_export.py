@@ -25,6 +25,7 @@ from training.calibration import fit
 from training.commands.export import classifier_of, reconstructor_of
 from training.committee import Committee
 from training.data.crops import normalise
+from training.data.dataset import label_matrix
 from training.data.manifest import read_manifest
 from training.export import Material, export
 from training.graph_files import Networks
@@ -113,6 +114,24 @@ class TestBundle:
             assert b".py" not in (folder / name).read_bytes()
 
 
+def test_a_card_says_where_encoder_and_painter_are_one_and_flatters_no_more_than_the_numbers_do(
+    tmp_path, networks, material
+):
+    """A classifier that started from the reconstructor's own run; calibration from scores out of fold."""
+    rows = material.held_out
+    scores = networks.classifier(normalise(torch.from_numpy(_images(rows)))).detach().numpy()
+    names, patients = tuple(row.file.name for row in rows), tuple(row.patient for row in rows)
+    known = OutOfFold(CHESTXRAY14, names, patients, label_matrix(rows), scores[None])
+    started = DESCRIPTION | {"start": {"sha256": "0" * 64, "run": DESCRIPTION}}
+
+    export(RECIPE, networks, replace(material, out_of_fold=known, finetuning=[started]), tmp_path)
+
+    card = (tmp_path / "README.md").read_text()
+    assert "- Classifier: " in card
+    assert "It started from the masked autoencoder that also paints." in card
+    assert "flatters" not in card
+
+
 def test_export__without_parity_writes_no_manifest(tmp_path, networks, material, monkeypatch):
     """A folder without a manifest is no bundle; an older manifest does not survive either."""
     (tmp_path / "bundle.json").write_text("{}")
@@ -183,7 +202,10 @@ def test_a_committee_serves_the_mean_of_its_members(tmp_path, material):
     assert output.saliency == pytest.approx(maps.numpy(), abs=parity.STORED_MAP_TOLERANCE * float(maps.max()))
     assert 2 == len(manifest.provenance["finetuning"])
     card = (tmp_path / "README.md").read_text()
-    assert "mean of those networks' logits" in card
+    assert "mean of those parts' logits" in card
+    assert "- Classifier, part 1 of 2: " in card
+    assert "- Classifier, part 2 of 2: ridge regression" in card
+    assert "fitted on these images, so it flatters" in card
     assert "frozen `vit_small` at 48 px" in card
     assert "20 images with all 14 labels, and 10 read as normal" in card
     stored = {one.name for one in onnx.load(tmp_path / "classifier.onnx").graph.initializer}

@@ -3,7 +3,9 @@
     torchrun --nproc_per_node=8 -m training pretrain mae_vit_s16 --data DATA --any-licence --out runs/pretrain
     torchrun --nproc_per_node=8 -m training finetune mae_vit_s16 --data DATA --init NETWORK --out runs/finetune
 
-or both, and the number: `torchrun --nproc_per_node=8 -m training reproduce table1 --rows vit-mae --data DATA`.
+or both, and the number:
+
+    torchrun --nproc_per_node=8 -m training reproduce table1 --rows vit-mae --data DATA --any-licence
 
 Hardware: 8 GPUs in the paper; `--micro-batch` accumulates the same steps on fewer. Expected: mean AUROC 82.3 on
 ChestX-ray14's test split (the paper's number, table 1); not yet run here at this size.
