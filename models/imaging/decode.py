@@ -9,6 +9,8 @@ from models.imaging.sniff import sniff
 def decode(content: bytes, *, limit_px: int = 64_000_000) -> Radiograph:
     """Decode one upload, whatever its format. Nothing but a `ThorascopeError` comes out for any content.
 
+    Where memory does not suffice, a `MemoryError` does.
+
     Raises:
         UnsupportedMediaError: neither DICOM nor PNG nor JPEG.
         UndecodableImageError: one of these, but no image comes out of it.

@@ -15,9 +15,9 @@ import numpy as np
 from pydicom import Dataset, dcmread, uid
 
 from models.errors import ThorascopeError, UndecodableImageError
-from models.imaging.deflated import inflate, is_deflated
+from models.imaging.deflated import hides_deflation, inflate, is_deflated
 from models.imaging.dicom_frame import grey_codes, luma
-from models.imaging.dicom_pixels import layout_of, pipeline_of
+from models.imaging.dicom_pixels import ASPECT, aspect_of, layout_of, pipeline_of
 from models.imaging.radiograph import Header, ImageFormat, Radiograph
 
 # pydicom logs the values it stumbles over, tracebacks of decoders included.
@@ -30,6 +30,7 @@ _PIXELS = (
     *("BitsAllocated", "BitsStored", "HighBit", "PixelPaddingValue", "PixelPaddingRangeLimit", "PixelData"),
     *("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
     *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
+    *ASPECT,
     *(f"{palette}ColorLookupTableDescriptor" for palette in _PALETTES),
     *(f"{palette}ColorLookupTableData" for palette in _PALETTES),
     *(f"Segmented{palette}ColorLookupTableData" for palette in _PALETTES),
@@ -63,7 +64,7 @@ def decode_dicom(content: bytes, *, limit_px: int) -> Radiograph:
             pixels = pipeline_of(dataset, layout).render(grey_codes(dataset, layout))
         else:
             pixels = luma(dataset, layout)
-        return Radiograph(pixels, ImageFormat.DICOM, _header(dataset, syntax))
+        return Radiograph(pixels, ImageFormat.DICOM, _header(dataset, syntax), aspect=aspect_of(dataset))
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def _translated() -> Iterator[None]:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # they quote values too
             yield
-    except ThorascopeError:
+    except (ThorascopeError, MemoryError):
         raise
     except Exception as error:
         raise UndecodableImageError("the DICOM file is damaged, or of a kind that is not supported") from error
@@ -87,6 +88,8 @@ def _read(content: bytes, keywords: tuple[str, ...], limit_px: int) -> tuple[Dat
     deflated = is_deflated(content)
     if deflated:
         content = inflate(content, limit_bytes=2 * limit_px + _DEFLATED_SLACK_BYTES)
+    elif hides_deflation(content):
+        raise UndecodableImageError("the file's meta information is damaged")
     without_pixels = "PixelData" not in keywords
     dataset = dcmread(BytesIO(content), stop_before_pixels=without_pixels, force=True, specific_tags=list(keywords))
     if not dataset.file_meta.get("TransferSyntaxUID"):

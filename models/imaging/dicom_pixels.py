@@ -6,14 +6,20 @@ Part of the DICOM door: only `models.imaging.dicom` calls it, and translates wha
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
+from typing import Final
 
 import numpy as np
 from pydicom import Dataset
 from pydicom.multival import MultiValue
 
 from models.errors import ImageTooLargeError, UndecodableImageError
+from models.imaging.geometry import ASPECT_LIMIT
 from models.imaging.grey import GreyPipeline, Rescale
 from models.imaging.voi import Lut, Values, VoiFunction, Window
+
+# Vertical, then horizontal; the first that a data set has counts.
+ASPECT: Final = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
+_SQUARE_WITHIN = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,20 @@ def layout_of(dataset: Dataset, *, limit_px: int) -> Layout:
         is_signed=_integer(dataset, "PixelRepresentation", 0) == 1,
         photometric=str(dataset.get("PhotometricInterpretation") or "").strip().upper(),
     )
+
+
+def aspect_of(dataset: Dataset) -> float:
+    """Height of a pixel over its width: by its spacing, else by Pixel Aspect Ratio (PS3.3, C.7.6.3.1.7), else 1.
+
+    Within a hundredth of square, and beyond what `Placement` takes, counts as square.
+    """
+    for keyword in ASPECT:
+        height, width = (_number(dataset, keyword, index) for index in range(2))
+        if height is not None and width is not None and min(height, width) > 0:
+            aspect = height / width
+            is_used = abs(aspect - 1) > _SQUARE_WITHIN and 1 / ASPECT_LIMIT <= aspect <= ASPECT_LIMIT
+            return aspect if is_used else 1.0
+    return 1.0
 
 
 def pipeline_of(dataset: Dataset, layout: Layout) -> GreyPipeline:
@@ -154,11 +174,13 @@ def _integer(dataset: Dataset, keyword: str, default: int) -> int:
     return default if value is None or value == "" else int(value)
 
 
-def _number(dataset: Dataset, keyword: str) -> float | None:
-    """First value of a decimal string; None where it is missing, empty or no finite number."""
+def _number(dataset: Dataset, keyword: str, index: int = 0) -> float | None:
+    """Value `index` of a decimal string; None where it is missing, empty or no finite number."""
     value = dataset.get(keyword)
     if isinstance(value, MultiValue | list):
-        value = value[0] if len(value) else None
+        value = value[index] if len(value) > index else None
+    elif index:
+        return None
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -83,6 +83,7 @@ def check(
     network: GateNetwork | None = None,
     *,
     coloured: float = 0.0,
+    aspect: float = 1.0,
 ) -> GateResult:
     """Judge one picture.
 
@@ -91,8 +92,12 @@ def check(
         pixels: (H, W) uint8, dense tissue bright; None to judge by the header alone, before pixels are decoded.
         network: None for the one that ships.
         coloured: as `Radiograph` has it; a coloured picture has to look more like a chest.
+        aspect: likewise.
     """
-    found, score = _in_pixels(pixels, coloured, network or shipped()) if pixels is not None else (set(), None)
+    found, score = set[str](), None
+    if pixels is not None:
+        seen = pixels.shape[1] / (pixels.shape[0] * aspect)
+        found, score = _in_pixels(pixels, seen, coloured, network or shipped())
     if header is not None:
         found |= _in_header(header)
     reasons = tuple(reason for reason in _VERDICTS if reason in found)
@@ -111,12 +116,14 @@ def _in_header(header: Header) -> set[str]:
     return found
 
 
-def _in_pixels(pixels: NDArray[np.uint8], coloured: float, network: GateNetwork) -> tuple[set[str], float]:
+def _in_pixels(
+    pixels: NDArray[np.uint8], aspect: float, coloured: float, network: GateNetwork
+) -> tuple[set[str], float]:
     small = shrink(pixels)
     if small.std() < BLANK_STD:
         return {"blank"}, 0.0
     square = standardise(small)
-    logits = view_logits(network, square, pixels.shape[1] / pixels.shape[0])
+    logits = view_logits(network, square, aspect)
     score = float(expit(logits.max()))
     if logits.max() < network.passing(coloured):
         return {"no-chest"}, score

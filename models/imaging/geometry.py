@@ -5,7 +5,10 @@ source space (the picture as a viewer shows it); *model space* is the (side, sid
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
+
+ASPECT_LIMIT: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +34,28 @@ class Box:
 class Placement(ABC):
     """A picture of (height, width) resized, then laid on, or cut by, a square of `side`.
 
-    The picture is resized to whole pixels, so rows and columns have scales of their own, equal up to that rounding.
+    The picture is resized to whole pixels, so rows and columns have scales of their own, equal up to that rounding and
+    to the shape of a source pixel.
+
+    Attributes:
+        aspect: height of a source pixel over its width; where it is not 1 the picture is resized to what it shows.
     """
 
     height: int
     width: int
     side: int
+    aspect: float = field(default=1.0, kw_only=True)
 
     def __post_init__(self) -> None:
         if min(self.height, self.width, self.side) < 1:
             raise ValueError(f"sizes must be positive: {self}")
+        if not 1 / ASPECT_LIMIT <= self.aspect <= ASPECT_LIMIT:
+            raise ValueError(f"pixels are at most {ASPECT_LIMIT} times as high as wide, or as wide as high: {self}")
+
+    @property
+    def tall(self) -> float:
+        """Height of the picture in widths of its pixels."""
+        return self.height * self.aspect
 
     @property
     @abstractmethod
@@ -86,8 +101,8 @@ class Letterbox(Placement):
 
     @property
     def resized(self) -> tuple[int, int]:
-        longest = max(self.height, self.width)
-        return max(1, round(self.height * self.side / longest)), max(1, round(self.width * self.side / longest))
+        longest = max(self.tall, self.width)
+        return max(1, round(self.tall * self.side / longest)), max(1, round(self.width * self.side / longest))
 
     @property
     def offset(self) -> tuple[int, int]:
@@ -113,9 +128,9 @@ class CenterCrop(Placement):
 
     @property
     def resized(self) -> tuple[int, int]:
-        if self.height <= self.width:
-            return self.resize, int(self.resize * self.width / self.height)
-        return int(self.resize * self.height / self.width), self.resize
+        if self.tall <= self.width:
+            return self.resize, int(self.resize * self.width / self.tall)
+        return int(self.resize * self.tall / self.width), self.resize
 
     @property
     def offset(self) -> tuple[int, int]:

@@ -39,12 +39,12 @@ class InputContract:
         if self.side < 1 or not 0 <= self.padding <= 255:
             raise ValueError(f"side must be positive and padding within 0..255: {self}")
 
-    def place(self, height: int, width: int) -> Letterbox | CenterCrop:
-        """Geometry of one picture of (height, width) under this contract."""
+    def place(self, height: int, width: int, aspect: float = 1.0) -> Letterbox | CenterCrop:
+        """Geometry of one picture of (height, width) under this contract, its pixels `aspect` times as high as wide."""
         if self.geometry is Geometry.LETTERBOX:
-            return Letterbox(height, width, self.side)
+            return Letterbox(height, width, self.side, aspect=aspect)
         resize = self.side * _CROP_RESIZE_PX // _CROP_SIDE_PX if self.side <= _CROP_SIDE_PX else self.side
-        return CenterCrop(height, width, self.side, resize)
+        return CenterCrop(height, width, self.side, resize, aspect=aspect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,11 @@ def prepare(radiograph: Radiograph | NDArray[np.uint8], contract: InputContract)
     under a centre crop costs no more than any other.
 
     Args:
-        radiograph: a decoded radiograph or its pixels, (H, W) uint8.
+        radiograph: a decoded radiograph or its pixels, (H, W) uint8, then taken to be square.
     """
-    pixels = radiograph.pixels if isinstance(radiograph, Radiograph) else radiograph
+    pixels, aspect = (radiograph.pixels, radiograph.aspect) if isinstance(radiograph, Radiograph) else (radiograph, 1.0)
     height, width = pixels.shape
-    placement = contract.place(height, width)
+    placement = contract.place(height, width, aspect)
     top, left, bottom, right = placement.content
     shown = placement.box_to_image(Box(top, left, bottom, right))
     # `box` moves the sampling grid; the kernel still reaches beyond it, as in a full resize that is cut afterwards.

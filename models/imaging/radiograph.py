@@ -37,6 +37,7 @@ class Radiograph:
         pixels: (H, W) uint8; 255 is the densest tissue, as in MONOCHROME2.
         format: container the picture came in.
         header: None for PNG and JPEG.
+        aspect: height of a pixel over its width, 1 but for a DICOM file that says otherwise.
         coloured: share of the picture, 0 to 1, whose colour no tint explains (`models.imaging.colour`); 0 for DICOM.
     """
 
@@ -44,6 +45,7 @@ class Radiograph:
     format: ImageFormat
     header: Header | None = None
     coloured: float = 0.0
+    aspect: float = 1.0
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype != np.uint8 or 0 in self.pixels.shape:

@@ -37,7 +37,7 @@ def decode_raster(content: bytes, image_format: ImageFormat, *, limit_px: int) -
                 image.load()
                 upright = _opaque(ImageOps.exif_transpose(image))
                 return Radiograph(_grey(upright), image_format, coloured=coloured_share(upright))
-    except ThorascopeError:
+    except (ThorascopeError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise ImageTooLargeError(f"the image has more than {limit_px} pixels") from error

@@ -49,6 +49,7 @@ def result_to_frame(result: DecodedUpload) -> tuple[dict[str, Any], list[memoryv
     header = {
         "height": placement.height,
         "width": placement.width,
+        "aspect": placement.aspect,
         "format": result.format,
         "header": None if result.header is None else asdict(result.header),
         "gate": asdict(result.gate),
@@ -76,8 +77,9 @@ def result_from_frame(header: dict[str, Any], parts: Sequence[bytearray], order:
             raise _error_from(header)
         height, width = _size(header, order.limit_px)
         side = order.contract.side
+        placement = order.contract.place(height, width, _number(header["aspect"]))
         return DecodedUpload(
-            model_input=ModelInput(_image(parts[0], side, side), order.contract.place(height, width)),
+            model_input=ModelInput(_image(parts[0], side, side), placement),
             format=ImageFormat(header["format"]),
             header=None if header["header"] is None else _header_from(header["header"]),
             gate=_gate_from(header["gate"]),

@@ -67,7 +67,7 @@ def decode_upload(content: bytes, order: DecodeOrder) -> DecodedUpload:
         # Told by its header, a foot needs no decoding; and what is wrong is named even where the pixels are damaged.
         _refuse(check(read_header(content, limit_px=order.limit_px), None), order)
     radiograph = decode(content, limit_px=order.limit_px)
-    gate = check(radiograph.header, radiograph.pixels, coloured=radiograph.coloured)
+    gate = check(radiograph.header, radiograph.pixels, coloured=radiograph.coloured, aspect=radiograph.aspect)
     _refuse(gate, order)
     return DecodedUpload(
         model_input=prepare(radiograph, order.contract),

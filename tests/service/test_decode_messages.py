@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.errors import ImageTooLargeError, NotAChestRadiographError, ThorascopeError, UndecodableImageError
 from models.imaging.gate import GateResult, Verdict
 from models.imaging.preprocess import Geometry, InputContract, prepare
-from models.imaging.radiograph import Header, ImageFormat
+from models.imaging.radiograph import Header, ImageFormat, Radiograph
 from service.inference.decode_messages import (
     error_to_header,
     order_from_header,
@@ -24,7 +24,7 @@ from service.inference.wire import BrokenWireError
 ORDER = DecodeOrder(InputContract(32, Geometry.LETTERBOX, 7), limit_px=10_000, keep_pixels=True)
 PIXELS = np.arange(20 * 30, dtype=np.uint8).reshape(20, 30)
 RESULT = DecodedUpload(
-    prepare(PIXELS, ORDER.contract),
+    prepare(Radiograph(PIXELS, ImageFormat.DICOM, aspect=1.25), ORDER.contract),
     ImageFormat.DICOM,
     Header("DX", None, "PA", "MONOCHROME1", "1.2.840.10008.1.2"),
     GateResult(Verdict.SUSPICIOUS, ("inverted",), None),
@@ -80,7 +80,7 @@ def test_an_error_nobody_knows__is_an_undecodable_image():
     assert str(caught.value).isprintable()
 
 
-@given(st.sampled_from(["height", "width", "format", "header", "gate", "decode_ms"]), json_values)
+@given(st.sampled_from(["height", "width", "aspect", "format", "header", "gate", "decode_ms"]), json_values)
 def test_a_result_with_an_odd_member__is_refused_or_sound(name, value):
     """No other exception comes out, whatever a process says."""
     header, parts = result_to_frame(RESULT)

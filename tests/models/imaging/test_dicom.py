@@ -2,6 +2,8 @@
 
 import logging
 import struct
+import zlib
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from pydicom import uid
 from models.errors import ImageTooLargeError, UndecodableImageError
 from models.imaging.decode import decode
 from models.imaging.dicom import read_header
+from models.imaging.preprocess import InputContract, prepare
 from models.imaging.radiograph import Header, ImageFormat
 from tests import dicom_samples
 from tests.dicom_samples import chest, compressed, dataset, framed, jpeg, plain, written
@@ -96,6 +99,62 @@ class TestRefusals:
     def test_a_deflated_data_set_that_is_cut(self):
         with pytest.raises(UndecodableImageError, match="cut"):
             decode(plain(chest(), 8, uid.DeflatedExplicitVRLittleEndian)[:-200])
+
+    @pytest.mark.parametrize("length", [None, 2])
+    def test_a_deflated_data_set_whose_meta_information_has_no_right_length(self, length):
+        """Read by pydicom it would inflate without a limit."""
+        name = uid.DeflatedExplicitVRLittleEndian.encode()
+        meta = struct.pack("<HH2sH", 2, 0x10, b"UI", len(name)) + name
+        if length is not None:
+            meta = struct.pack("<HH2sHI", 2, 0, b"UL", 4, length) + meta
+        inflated = struct.pack("<HH2sH", 8, 0x60, b"CS", 2) + b"DX"
+        deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+
+        with pytest.raises(UndecodableImageError, match="meta information"):
+            decode(bytes(128) + b"DICM" + meta + deflate.compress(inflated) + deflate.flush())
+
+
+class TestMemory:
+    def test_too_little_of_it_is_not_called_damage(self, monkeypatch):
+        """A decoder process counts it as a fault of the file."""
+        monkeypatch.setattr("models.imaging.dicom.grey_codes", Mock(side_effect=MemoryError))
+        monkeypatch.setattr("models.imaging.raster._grey", Mock(side_effect=MemoryError))
+
+        with pytest.raises(MemoryError):
+            decode(plain(SMALL, 8))
+        with pytest.raises(MemoryError):
+            decode(jpeg(SMALL.astype(np.uint8)))
+
+
+class TestPixelShape:
+    @pytest.mark.parametrize(
+        ("attributes", "aspect"),
+        [
+            ({}, 1.0),
+            ({"PixelAspectRatio": [2, 1]}, 2.0),
+            ({"PixelSpacing": [0.1, 0.2]}, 0.5),
+            ({"ImagerPixelSpacing": [0.3, 0.2]}, 1.5),
+            ({"PixelSpacing": [0.2, 0.2], "PixelAspectRatio": [2, 1]}, 1.0),
+            ({"ImagerPixelSpacing": [0.139, 0.14]}, 1.0),
+            ({"PixelAspectRatio": [100, 1]}, 1.0),
+            ({"PixelAspectRatio": [0, 1]}, 1.0),
+            ({"PixelSpacing": 0.3}, 1.0),
+        ],
+    )
+    def test_by_spacing_else_by_ratio_else_square(self, attributes, aspect):
+        assert pytest.approx(aspect) == decode(plain(SMALL, 8, **attributes)).aspect
+
+    def test_a_picture_with_half_the_rows_looks_as_it_did(self):
+        """Two rows averaged into one, which the header says."""
+        values = chest()
+        halved = values.reshape(len(values) // 2, 2, -1).mean(axis=1).astype(values.dtype)
+        contract = InputContract(64)
+
+        whole = prepare(decode(plain(values, 8)), contract)
+        half = prepare(decode(plain(halved, 8, PixelAspectRatio=[2, 1])), contract)
+
+        assert whole.letterbox.content == half.letterbox.content
+        assert np.abs(whole.image.astype(int) - half.image.astype(int)).mean() < 2
 
 
 class TestHeader:

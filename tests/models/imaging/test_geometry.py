@@ -8,9 +8,10 @@ from models.imaging.geometry import Box, CenterCrop, Letterbox, Placement
 
 sizes = st.integers(1, 10_000)
 unit = st.floats(0, 1)
+aspects = st.one_of(st.just(1.0), st.floats(1 / 8, 8))
 placements = st.one_of(
-    st.builds(Letterbox, sizes, sizes, st.integers(1, 1024)),
-    st.builds(CenterCrop, sizes, sizes, st.just(224), st.integers(224, 512)),
+    st.builds(Letterbox, sizes, sizes, st.integers(1, 1024), aspect=aspects),
+    st.builds(CenterCrop, sizes, sizes, st.just(224), st.integers(224, 512), aspect=aspects),
 )
 
 
@@ -58,6 +59,21 @@ def test_letterbox__keeps_the_aspect_to_half_a_pixel(height: int, width: int, si
 
     assert rows == pytest.approx(max(height * scale, 1), abs=0.51)
     assert columns == pytest.approx(max(width * scale, 1), abs=0.51)
+
+
+def test_letterbox__stretches_pixels_that_are_no_squares_to_what_they_show():
+    """100 rows of pixels twice as high as wide are as tall as 200."""
+    stretched, square = Letterbox(100, 160, 224, aspect=2.0), Letterbox(200, 160, 224)
+
+    assert square.resized == stretched.resized == (224, 179)
+    assert Box(0, 0, 100, 160) == stretched.box_to_image(Box(*stretched.content))
+    assert stretched.to_model(50, 80) == square.to_model(100, 80)
+
+
+@pytest.mark.parametrize("aspect", [0.0, -1.0, 100.0, float("nan"), float("inf")])
+def test_placement__refuses_pixels_of_no_sensible_shape(aspect):
+    with pytest.raises(ValueError, match="as high as wide"):
+        Letterbox(100, 100, 224, aspect=aspect)
 
 
 @given(height=sizes, width=sizes, side=st.integers(1, 1024))
