@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     bundle_dir: Path = Field(default=_DEFAULT_BUNDLE, description="folder of the bundle that is served")
     thresholds: str | None = Field(default=None, min_length=1, description="its threshold set; None: its own default")
 
-    upload_limit_bytes: int = Field(default=64 * _MIB, gt=0, description="largest body of one request")
+    upload_limit_bytes: int = Field(default=64 * _MIB, gt=0, description="largest file, alone or in a job")
     upload_memory_bytes: int = Field(default=512 * _MIB, gt=0, description="bodies of all requests together")
     upload_timeout_s: float = Field(default=120.0, gt=0, description="time a client has to send its body")
     pixel_limit_px: int = Field(default=64_000_000, gt=0, description="largest picture, in pixels")
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     watchdog_s: float = Field(default=15.0, gt=0, description="a worker that takes nothing while work waits ends")
     job_limit_bytes: int = Field(default=64 * _GIB, gt=0, description="largest job, unpacked")
     job_limit_files: int = Field(default=100_000, ge=1, description="files in one job")
-    disk_reserve_bytes: int = Field(default=_GIB, ge=0, description="kept free on the upload store's disk")
+    disk_reserve_bytes: int = Field(default=_GIB, ge=0, description="kept free on the disks of uploads and data_dir")
     upload_retention_s: float = Field(default=_DAY_S, ge=0, description="uploads are kept so long after a job's end")
     result_retention_s: float = Field(default=30 * _DAY_S, ge=0, description="so are results")
 

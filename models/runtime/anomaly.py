@@ -111,17 +111,28 @@ class AnomalyDetector:
             return tuple(replace(anomaly, percentile=None) for anomaly in maps)
         return tuple(maps)
 
+    def images_at_once(self, *, masks: int | None = None, rounds: int = 1) -> int:
+        """Of how many images one run of the graph takes the passes; `run` cuts a longer batch into such parts.
+
+        Raises:
+            InvalidRequestError: masks or rounds out of range, as in `run`.
+        """
+        masks = self.spec.default_masks if masks is None else masks
+        if masks not in self.spec.masks:
+            raise InvalidRequestError(f"masks must be one of {', '.join(map(str, self.spec.masks))}")
+        if not 1 <= rounds <= MAX_ROUNDS:
+            raise InvalidRequestError(f"rounds must lie within 1..{MAX_ROUNDS}")
+        return max(1, _MOST_PASSES // (masks * rounds))
+
     def paint(
         self, images: NDArray[np.uint8], *, masks: int | None = None, rounds: int = 1, seed: int = 0
     ) -> tuple[Painting, ...]:
         """What `run` measures: the mean painting of each of B images; arguments and errors as there."""
         masks = self.spec.default_masks if masks is None else masks
-        if masks not in self.spec.masks:
-            raise InvalidRequestError(f"masks must be one of {', '.join(map(str, self.spec.masks))}")
-        if not 1 <= rounds <= MAX_ROUNDS or seed < 0:
-            raise InvalidRequestError(f"rounds must lie within 1..{MAX_ROUNDS}, and seed must not be negative")
+        step = self.images_at_once(masks=masks, rounds=rounds)
+        if seed < 0:
+            raise InvalidRequestError("seed must not be negative")
         keep = complementary_keeps(self.spec.grid**2, masks, rounds, seed)
-        step = max(1, _MOST_PASSES // len(keep))
         paintings: list[Painting] = []
         for start in range(0, len(images), step):
             part = images[start : start + step]

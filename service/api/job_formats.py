@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -87,10 +87,10 @@ def to_csv(rows: Iterable[Row], table: Sequence[Column]) -> Iterator[bytes]:
     return _blocks(lines())
 
 
-def write_parquet(rows: Iterable[Row], table: Sequence[Column], path: Path) -> None:
-    """One file, zstd, some hundred rows a group."""
+def write_parquet(rows: Iterable[Row], table: Sequence[Column], out: Path | BinaryIO) -> None:
+    """One file, zstd, some hundred rows a group; a file that is open stays so."""
     schema = pa.schema([(name, kind) for name, kind, _ in table])
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
         pending: list[Row] = []
         for row in rows:
             pending.append({name: value_of(row) for name, _, value_of in table})

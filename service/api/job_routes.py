@@ -1,22 +1,19 @@
 """Jobs: many images, one question, answered by workers; see docs/interface.md."""
 
-import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
-from starlette.background import BackgroundTask
 
 from models.errors import InvalidRequestError, StoreUnavailableError
 from service.api.job_desk import JobDesk
 from service.api.job_events import job_events
-from service.api.job_formats import MEDIA_TYPES, ResultFormat, Row, columns, to_csv, to_jsonl, write_parquet
+from service.api.job_formats import MEDIA_TYPES, ResultFormat, Row, columns, to_csv, to_jsonl
 from service.api.job_schema import JobBody, JobForm, row_of
+from service.api.job_table import TableResponse, write_table
 from service.api.job_uploads import JOB_BODY_SCHEMA, JobBodyReader, form_errors
 from service.api.problem_docs import problem_responses
 from service.api.routes import ReadyEngine
@@ -57,6 +54,7 @@ Desk = Annotated[JobDesk, Depends(get_desk)]
         "upload-too-large",
         "upload-timeout",
         "out-of-storage",
+        "overloaded",
         "store-unavailable",
         "not-ready",
     ),
@@ -69,8 +67,7 @@ async def create_job(
     key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)] = None,
 ) -> Response:
     """Take a job in. Once it is answered with 202, every image in it will have a row, whatever dies in between."""
-    intake = await desk.begin()
-    try:
+    async with desk.intake() as intake:
         reader = await _read_body(request, desk, intake)
         try:
             form = JobForm.model_validate(reader.fields)
@@ -80,9 +77,6 @@ async def create_job(
         options = form.options(engine.model, settings.rounds_limit)
         question = Question(form.task, settings.batch_size_of(form.task), options=options)
         status = await desk.commit(intake, question, key)
-    except BaseException:
-        await asyncio.shield(desk.run(intake.discard))
-        raise
     return _answer(status, 202, {"Location": f"/v1/jobs/{status.job.id}"})
 
 
@@ -118,11 +112,8 @@ async def job_results(
         return StreamingResponse(to_csv(rows, table), media_type=media_type)
     if not status.is_over:
         raise ConflictError("the job is not over; a Parquet file is written once, at its end")
-    with tempfile.NamedTemporaryFile(suffix=".parquet", delete=False) as file:
-        path = Path(file.name)
-    await desk.run(partial(write_parquet, rows, table, path))
-    name = f"{job_id}.parquet"
-    return FileResponse(path, media_type=media_type, filename=name, background=BackgroundTask(path.unlink))
+    file = await desk.run(partial(write_table, rows, table, desk.scratch))
+    return TableResponse(file, f"{job_id}.parquet")
 
 
 @router.get("/jobs/{job_id}/events", response_class=StreamingResponse, responses=problem_responses(*_JOB_PROBLEMS))

@@ -69,19 +69,7 @@ class JobBodyReader:
         self._field_name = ""
         self._text = bytearray()
         self._ended = False
-        self._parser = MultipartParser(
-            options[b"boundary"],
-            {
-                "on_part_begin": self._begin_part,
-                "on_header_field": self._take_header_name,
-                "on_header_value": self._take_header_value,
-                "on_header_end": self._end_header,
-                "on_headers_finished": self._begin_content,
-                "on_part_data": self._take_content,
-                "on_part_end": self._end_part,
-                "on_end": self._end,
-            },
-        )
+        self._parser = self._parser_for(options[b"boundary"])
 
     def feed(self, piece: bytes) -> None:
         """The next piece of the body. Raises as `Intake.write` and `Intake.end_file` too."""
@@ -94,6 +82,24 @@ class JobBodyReader:
         """The body has ended."""
         if not self._ended:
             raise InvalidRequestError("the multipart body is cut short")
+
+    def _parser_for(self, boundary: bytes) -> MultipartParser:
+        try:
+            return MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._begin_part,
+                    "on_header_field": self._take_header_name,
+                    "on_header_value": self._take_header_value,
+                    "on_header_end": self._end_header,
+                    "on_headers_finished": self._begin_content,
+                    "on_part_data": self._take_content,
+                    "on_part_end": self._end_part,
+                    "on_end": self._end,
+                },
+            )
+        except FormParserError as error:
+            raise InvalidRequestError("the boundary that the Content-Type names is too long") from error
 
     def _begin_part(self) -> None:
         self._headers, self._headers_bytes = {}, 0

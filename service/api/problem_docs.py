@@ -35,7 +35,11 @@ _PAGE = """<!doctype html>
 <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}}</style>
 </head><body>{body}<p><a href="/problems">All problems</a> &middot; <a href="/docs">Documentation</a></p></body></html>
 """
-_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Cache-Control": "max-age=3600"}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Cache-Control": "max-age=3600",
+    "Vary": "Accept",
+}
 
 PageType = Annotated[str, Depends(negotiate(HTML, JSON))]
 
@@ -54,6 +58,7 @@ def problem_responses(*slugs: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
+@router.head("/problems", include_in_schema=False)
 @router.get("/problems", response_class=HTMLResponse, responses={200: {"content": {JSON: {}}}})
 async def problems(media_type: PageType) -> Response:
     """Every problem this service answers with."""
@@ -63,6 +68,7 @@ async def problems(media_type: PageType) -> Response:
     return HTMLResponse(_PAGE.format(title="Problems", body=f"<h1>Problems</h1><ul>{items}</ul>"), headers=_HEADERS)
 
 
+@router.head("/problems/{slug}", include_in_schema=False)
 @router.get(
     "/problems/{slug}",
     response_class=HTMLResponse,

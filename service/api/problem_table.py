@@ -108,7 +108,7 @@ _ROWS = (
         "not-ready",
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The service is not ready",
-        "The model is still being loaded, or the service is shutting down.",
+        "The model is still being loaded, the service is shutting down, or no worker is there where workers answer.",
         "Repeat after the time in `Retry-After`; poll /readyz.",
         retry_after_s=5,
     ),

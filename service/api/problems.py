@@ -1,7 +1,8 @@
 """Errors as application/problem+json (RFC 9457): one function renders them, whoever raised."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -9,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute, Match
 
 from models.errors import NotAChestRadiographError, ThorascopeError
 from service.api.problem_table import PROBLEMS, Problem
@@ -18,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _SLUG_BY_STATUS = {404: "not-found", 405: "method-not-allowed", 406: "not-acceptable"}
 
 
@@ -67,12 +70,22 @@ async def _answer_validation_error(_request: Request, error: RequestValidationEr
     return problem("invalid-request", detail, extensions={"errors": errors})
 
 
-async def _answer_http_exception(_request: Request, error: HTTPException) -> Response:
+async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
     """What Starlette's router raises: no such address, no such method."""
     slug = _SLUG_BY_STATUS.get(error.status_code)
     if slug is None:
         slug = "invalid-request" if 400 <= error.status_code < 500 else "internal-error"
-    return problem(slug, PROBLEMS[slug].meaning, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods_at(request))
+    return problem(slug, PROBLEMS[slug].meaning, headers=headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """What an address can be asked for; the router's own answer names the methods of the first route there alone."""
+    routes: Sequence[BaseRoute] = request.app.routes
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    return [name for name, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 async def _answer_nobody(_request: Request, _error: ClientDisconnect) -> Response:

@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_TURN_S = 1.0  # between two looks at the ledger
+
 
 class QueueEngine:
     """See `Engine`. Holds no model and decodes nothing; what is accepted survives a worker's death, as in any job."""
@@ -50,6 +52,13 @@ class QueueEngine:
     def is_ready(self) -> bool:
         """Whether a request would be taken now."""
         return self._is_ready
+
+    async def is_served(self) -> bool:
+        """Whether a worker takes interactive messages, as far as the ledger knows."""
+        try:
+            return await asyncio.to_thread(self._ledger.is_served, Lane.INTERACTIVE)
+        except StoreUnavailableError:
+            return False
 
     async def start(self) -> None:
         """Workers warm themselves."""
@@ -119,8 +128,7 @@ class QueueEngine:
             intake.put("upload", content)
             intake.commit(self._ledger, Question(task, 1, Lane.INTERACTIVE, options), None, time.time())
             self._reconciler.feed(Lane.INTERACTIVE)
-            if not self._ledger.wait(job_id, self._settings.queue_timeout_s):
-                raise OverloadedError(f"no worker answered within {self._settings.queue_timeout_s:g} s")
+            self._wait(job_id)
             (segment,) = self._ledger.segments(job_id)
             if segment.name.startswith("lost-"):
                 raise StoreUnavailableError("every worker was lost over this image")
@@ -128,13 +136,18 @@ class QueueEngine:
         finally:
             self._clear(job_id)
 
+    def _wait(self, job_id: str) -> None:
+        """Until the job is over. A signal may be lost, or never be sent; it only saves a look at the ledger."""
+        deadline = time.monotonic() + self._settings.queue_timeout_s
+        while (left := deadline - time.monotonic()) > 0:
+            if self._ledger.wait(job_id, min(left, _TURN_S)) or self._ledger.status(job_id).is_over:
+                return
+        raise OverloadedError(f"no worker answered within {self._settings.queue_timeout_s:g} s")
+
     def _clear(self, job_id: str) -> None:
         try:
             with suppress(UnknownJobError):  # it was never accepted, but its upload may be there
                 self._reconciler.purge(job_id)
             self._store.delete(job_folder(job_id))
-        except (
-            ThorascopeError,
-            OSError,
-        ) as error:  # the answer counts; what stays behind is swept when it is a day old
+        except (ThorascopeError, OSError) as error:  # the answer counts; the reconciler sweeps up what stays behind
             _log.warning("an answered request was not cleared away", exc_info=error)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.errors import InvalidRequestError
 from service.api.errors import NotReadyError
@@ -36,6 +36,8 @@ _UPLOAD_PROBLEMS = (
 class PredictQuery(BaseModel):
     """How a prediction is wanted."""
 
+    model_config = ConfigDict(extra="forbid")
+
     findings: str | None = Field(default=None, description="Names, comma separated; default: all of the model.")
     saliency: Saliency = Field(default=Saliency.BOXES, description="none: maps are not computed.")
     gate: GateMode = Field(default=GateMode.ON, description="off: answer what the gate rejects too.")
@@ -44,6 +46,8 @@ class PredictQuery(BaseModel):
 
 class AnomalyQuery(BaseModel):
     """How an anomaly map is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
 
     masks: int | None = Field(
         default=None, description="K, from the bundle's list; 1 / K of the patches shows at once."

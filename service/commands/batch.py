@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from models.errors import InvalidRequestError, StoreUnavailableError, ThorascopeError
 from service.api.job_formats import ResultFormat, columns, to_csv, to_jsonl, write_parquet
 from service.api.job_schema import JobForm, row_of
+from service.api.job_uploads import form_errors
+from service.commands.batch_files import draft_of, find_files, take_file
 from service.commands.files import NOTICE
 from service.commands.job_runtime import shared_runtime
 from service.commands.progress import ProgressBar
@@ -24,7 +28,6 @@ from service.jobs.ledger import Claim
 from service.jobs.results import read_rows
 from service.settings import Settings
 
-_PIECE_BYTES = 2**20
 _LOOK_EVERY_S = 0.5
 _START_WITHIN_S = 60.0
 
@@ -51,11 +54,10 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         1 where a file has no answer, 2 where the job could not be done, else 0.
     """
     try:
-        files = [path for path in sorted(options.folder.rglob("*")) if path.is_file()]
-        if not files:
-            raise InvalidRequestError(f"{options.folder} holds no files")
+        form = _form_of(options)
+        files = find_files(options.folder, options.out)
         with shared_runtime(settings, with_worker=True) as parts:
-            return _Batch(options, settings, parts).score(files)
+            return _Batch(options, form, settings, parts).score(files)
     except ThorascopeError as error:
         print(f"thorascope: {error}", file=sys.stderr)
         return 2
@@ -67,8 +69,9 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 class _Batch:
     """One run of the command."""
 
-    def __init__(self, options: argparse.Namespace, settings: Settings, parts: JobParts) -> None:
+    def __init__(self, options: argparse.Namespace, form: JobForm, settings: Settings, parts: JobParts) -> None:
         self._options = options
+        self._form = form
         self._settings = settings
         self._parts = parts
         self._model = served_model(settings)
@@ -95,7 +98,7 @@ class _Batch:
         bar = ProgressBar("taking in", len(files))
         try:
             for number, file in enumerate(files, start=1):
-                self._take(intake, file)
+                take_file(intake, str(file.relative_to(self._options.folder)), file)
                 bar.show(number)
             job_id = intake.commit(ledger, question, claim, time.time())
         except BaseException:
@@ -106,26 +109,8 @@ class _Batch:
         self._parts.reconciler.feed(question.lane)
         return job_id
 
-    def _take(self, intake: Intake, path: Path) -> None:
-        name = str(path.relative_to(self._options.folder))
-        intake.begin_file()
-        try:
-            with path.open("rb") as file:
-                while piece := file.read(_PIECE_BYTES):
-                    intake.write(piece)
-        except OSError:
-            intake.refuse(name, InvalidRequestError("the file cannot be read"))
-            return
-        try:
-            intake.end_file(name)
-        except InvalidRequestError as error:  # an archive that is none
-            intake.refuse(name, error)
-
     def _question(self) -> Question:
-        options, settings = self._options, self._settings
-        form = JobForm.model_validate(
-            {name: getattr(options, name) for name in ("task", "gate", "saliency", "thresholds", "masks", "rounds")}
-        )
+        form, settings = self._form, self._settings
         asked = form.options(self._model, settings.rounds_limit)
         return Question(form.task, settings.batch_size_of(form.task), options=asked)
 
@@ -174,7 +159,7 @@ def write_results(parts: JobParts, job_id: str, model: ServedModel, out: Path) -
     rows: Iterator[dict[str, Any]] = (
         row_of(file, outcome) for file, outcome in read_rows(parts.ledger, parts.store, job_id)
     )
-    draft = out.with_name(f".{out.name}.part")
+    draft = draft_of(out)
     try:
         if wanted is ResultFormat.PARQUET:
             write_parquet(rows, columns(parts.ledger.job(job_id).task, model), draft)
@@ -185,6 +170,14 @@ def write_results(parts: JobParts, job_id: str, model: ServedModel, out: Path) -
         draft.replace(out)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _form_of(options: argparse.Namespace) -> JobForm:
+    names = ("task", "gate", "saliency", "thresholds", "masks", "rounds")
+    try:
+        return JobForm.model_validate({name: getattr(options, name) for name in names})
+    except ValidationError as error:
+        raise InvalidRequestError(form_errors(error.errors(include_input=False))) from error
 
 
 def _out_file(text: str) -> Path:

@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InvalidRequestError, ThorascopeError, UploadTooLargeError
+from models.errors import (
+    ImageTooLargeError,
+    InvalidBundleError,
+    InvalidRequestError,
+    NotAChestRadiographError,
+    ThorascopeError,
+    UndecodableImageError,
+    UnsupportedMediaError,
+    UploadTooLargeError,
+)
 from models.imaging.geometry import Box
 from models.runtime.anomaly_map import AnomalyMap
 from service.inference.answers import (
@@ -28,7 +37,10 @@ from service.inference.wire import BrokenWireError
 
 _LENGTH = struct.Struct("<I")
 _MAPS = ("difference", "spread", "calibrated", "scaled", "reconstruction")
-_ERRORS = {error.code: error for error in (InvalidRequestError, UploadTooLargeError)}
+_ERRORS = {error.code: error for error in (InvalidRequestError, UploadTooLargeError, InvalidBundleError)}
+_DECODER_ERRORS = {
+    error.code for error in (UnsupportedMediaError, UndecodableImageError, ImageTooLargeError, NotAChestRadiographError)
+}
 
 
 def prediction_to_frame(prediction: Prediction) -> Iterator[bytes]:
@@ -130,8 +142,11 @@ def anomaly_from_frame(frame: bytes, model: ServedModel, limit_px: int) -> Anoma
 
 def _upload(header: dict[str, Any], parts: Sequence[memoryview], model: ServedModel, limit_px: int) -> DecodedUpload:
     told = header["upload"]
-    if (error := _ERRORS.get(told.get("error", ""))) is not None:
-        raise error(told["message"])
+    if (code := told.get("error")) is not None:
+        if (error := _ERRORS.get(code)) is not None:
+            raise error(told["message"])
+        if code not in _DECODER_ERRORS:  # an upload is not to be blamed for what we do not know
+            raise BrokenWireError("the answer is an error of an unknown kind")
     order = DecodeOrder(model.manifest.input.contract, limit_px)
     return result_from_frame(told, [bytearray(parts[0])] if parts else [], order)
 

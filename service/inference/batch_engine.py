@@ -1,14 +1,17 @@
 """Many radiographs through a graph at once, in batches of one size.
 
 An image sits at its own place in the batch, whatever else is there, and the batch always has the same shape: the
-runtime then adds up the same numbers in the same order, and a second run gives the same bits.
+runtime then adds up the same numbers in the same order, and a second run gives the same bits. Maps go through their
+graph in parts of the batch, cut at the same places and of the same shape each time; a part without an upload is left
+out, so that half a batch takes half the time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.runtime.anomaly_map import AnomalyMap
 from models.runtime.classifier import ClassifierOutput
 from service.inference.answers import Anomaly, AnomalyOptions, Prediction, PredictOptions, Saliency, Timings
 from service.inference.clock import Clock
@@ -36,7 +39,7 @@ class BatchEngine(LocalEngine):
     ) -> dict[int, Prediction]:
         """Findings of every upload, by its place in 0..batch_size - 1; InvalidRequestError for unknown thresholds."""
         manifest = self.model.with_thresholds(options.thresholds).manifest
-        images = self._images(uploads, batch_size)
+        images = self._images(uploads, range(batch_size))
         wants_maps = options.saliency is not Saliency.NONE
         output = await self._run(self._graphs, lambda: self._classifier.predict(images, saliency=wants_maps))
 
@@ -53,18 +56,26 @@ class BatchEngine(LocalEngine):
         return await self._run(self._drawing, compose)
 
     async def map_batch(
-        self, uploads: Mapping[int, DecodedUpload], batch_size: int, options: AnomalyOptions
+        self,
+        uploads: Mapping[int, DecodedUpload],
+        batch_size: int,
+        options: AnomalyOptions,
+        on_progress: Callable[[], None],
     ) -> dict[int, Anomaly]:
-        """Anomaly maps of every upload, by its place in 0..batch_size - 1. Raises as `map_anomalies`."""
+        """Anomaly maps of every upload, by its place in 0..batch_size - 1. Raises as `map_anomalies`.
+
+        Args:
+            on_progress: called after every run of the graph.
+        """
         detector, masks = self._detector_for(options)
-        images = self._images(uploads, batch_size)
-        side = images.shape[-1]
-        whole = (0, 0, side, side)
-        contents = [uploads[place].placement.content if place in uploads else whole for place in range(batch_size)]
-        found = await self._run(
-            self._graphs,
-            lambda: detector.run(images, contents, masks=masks, rounds=options.rounds, seed=options.seed),
-        )
+        step = detector.images_at_once(masks=masks, rounds=options.rounds)
+        found: dict[int, AnomalyMap] = {}
+        for start in range(0, batch_size, step):
+            part = range(start, min(start + step, batch_size))
+            if not uploads.keys().isdisjoint(part):
+                maps = await self._run(self._graphs, self._map_part, uploads, part, options)
+                found |= zip(part, maps, strict=True)
+                on_progress()
         threshold = detector.spec.map_threshold
 
         def compose() -> dict[int, Anomaly]:
@@ -83,12 +94,25 @@ class BatchEngine(LocalEngine):
 
         return await self._run(self._drawing, compose)
 
-    def _images(self, uploads: Mapping[int, DecodedUpload], batch_size: int) -> NDArray[np.uint8]:
+    def _map_part(
+        self, uploads: Mapping[int, DecodedUpload], part: range, options: AnomalyOptions
+    ) -> tuple[AnomalyMap, ...]:
+        """The maps of these places, those without an upload included."""
+        detector, masks = self._detector_for(options)
+        side = self.model.manifest.input.side
+        whole = (0, 0, side, side)
+        contents = [uploads[place].placement.content if place in uploads else whole for place in part]
+        return detector.run(
+            self._images(uploads, part), contents, masks=masks, rounds=options.rounds, seed=options.seed
+        )
+
+    def _images(self, uploads: Mapping[int, DecodedUpload], places: range) -> NDArray[np.uint8]:
         """(B, 1, S, S); black where there is no upload."""
         side = self.model.manifest.input.side
-        images = np.zeros((batch_size, 1, side, side), np.uint8)
-        for place, upload in uploads.items():
-            images[place, 0] = upload.model_input.image
+        images = np.zeros((len(places), 1, side, side), np.uint8)
+        for row, place in enumerate(places):
+            if place in uploads:
+                images[row, 0] = uploads[place].model_input.image
         return images
 
 

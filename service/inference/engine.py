@@ -16,6 +16,9 @@ class Engine(Protocol):
     def is_ready(self) -> bool:
         """Whether a request would be taken now: started, warm and not closing."""
 
+    async def is_served(self) -> bool:
+        """Whether somebody is there who would answer: this process, or a worker it asks."""
+
     async def start(self) -> None:
         """Bring up and warm everything that answers need."""
 

@@ -80,6 +80,10 @@ class LocalEngine:
         """Whether a request would be taken now."""
         return self._is_ready
 
+    async def is_served(self) -> bool:
+        """By this process, once it is ready."""
+        return self._is_ready
+
     async def start(self) -> None:
         """Start the decoder processes and run each graph once."""
         await asyncio.gather(self._pool.start(), self._run(self._graphs, self._warm_up))

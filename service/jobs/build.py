@@ -16,6 +16,8 @@ from service.jobs.redis_ledger import RedisLedger
 from service.jobs.store import Store, open_store
 from service.settings import Settings
 
+_CLEARED_WITHIN_S = 600.0  # after the longest wait for an answer; as long where processes have different settings
+
 
 @dataclass(frozen=True, slots=True)
 class JobParts:
@@ -36,7 +38,8 @@ def build_job_parts(settings: Settings) -> JobParts:
     store = open_store(settings.store_address, reserve_bytes=settings.disk_reserve_bytes)
     queue = CeleryQueue(app, ledger)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    retention = Retention(settings.upload_retention_s, settings.result_retention_s)
+    abandoned_s = settings.queue_timeout_s + _CLEARED_WITHIN_S
+    retention = Retention(settings.upload_retention_s, settings.result_retention_s, abandoned_s)
     return JobParts(ledger, queue, store, Reconciler(ledger, queue, store, retention, owner, time.time), app, owner)
 
 
@@ -44,4 +47,10 @@ def intake_limits(settings: Settings) -> IntakeLimits:
     """What one job may bring."""
     scratch = settings.data_dir / "scratch"  # beside the uploads: /tmp may be small, or memory
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return IntakeLimits(settings.upload_limit_bytes, settings.job_limit_bytes, settings.job_limit_files, scratch)
+    return IntakeLimits(
+        settings.upload_limit_bytes,
+        settings.job_limit_bytes,
+        settings.job_limit_files,
+        scratch,
+        settings.disk_reserve_bytes,
+    )

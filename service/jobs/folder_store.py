@@ -4,11 +4,14 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from service.jobs.errors import OutOfStorageError
+from models.errors import StoreUnavailableError
+from service.jobs.disk import require_room, write_error
+
+_DELETE_TRIES = 5
 
 
 class FolderStore:
@@ -22,9 +25,9 @@ class FolderStore:
     def create(self, name: str) -> Iterator[BinaryIO]:
         """See `Store.create`."""
         path = self._path(name)
-        self._make_folder(path.parent)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         try:
+            self._make_folder(path.parent)
             with open(draft, "wb", opener=_open_private) as file:
                 yield file
                 file.flush()
@@ -32,11 +35,10 @@ class FolderStore:
             draft.replace(path)
             _sync_folder(path.parent)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise OutOfStorageError("the upload store is full") from error
-            raise
+            raise write_error(error) from error
         finally:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
         """See `Store.read`."""
@@ -44,11 +46,17 @@ class FolderStore:
             file.seek(start)
             return file.read() if stop is None else file.read(stop - start)
 
-    def delete(self, folder: str) -> None:
-        """See `Store.delete`."""
+    def delete(self, folder: str) -> bool:
+        """See `Store.delete`. A process that removes the same, or still writes into it, is no obstacle."""
         path = self._path(folder)
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+        try:
+            if not path.is_dir():
+                return False
+            if not any(_is_removed(path) for _ in range(_DELETE_TRIES)):
+                raise StoreUnavailableError("the upload store is written to while it is cleared")
+        except OSError as error:
+            raise StoreUnavailableError("the upload store cannot be cleared") from error
+        return True
 
     def folders(self, folder: str) -> Iterator[tuple[str, float]]:
         """See `Store.folders`."""
@@ -61,9 +69,11 @@ class FolderStore:
 
     def require_room(self, num_bytes: int = 0) -> None:
         """See `Store.require_room`."""
-        self._make_folder(self._root)
-        if shutil.disk_usage(self._root).free - num_bytes < self._reserve_bytes:
-            raise OutOfStorageError("the upload store is nearly full; finished jobs may be purged")
+        try:
+            self._make_folder(self._root)
+        except OSError as error:
+            raise write_error(error) from error
+        require_room(self._root, num_bytes, self._reserve_bytes)
 
     def _path(self, name: str) -> Path:
         path = (self._root / name).resolve()
@@ -76,6 +86,19 @@ class FolderStore:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for level in missing:
             _sync_folder(level.parent)
+
+
+def _is_removed(path: Path) -> bool:
+    """Remove a folder; False where a file came into it meanwhile, or somebody else has removed a part of it."""
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        return not path.exists()
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+        return False
+    return True
 
 
 def _open_private(path: str, flags: int) -> int:

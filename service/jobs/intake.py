@@ -3,7 +3,6 @@
 import hashlib
 import json
 import secrets
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,11 +11,12 @@ from typing import Any, BinaryIO
 
 from models.errors import InvalidRequestError, ThorascopeError, UploadTooLargeError
 from service.jobs.archive import Archive, is_zip
-from service.jobs.errors import OutOfStorageError
+from service.jobs.errors import ConflictError
 from service.jobs.job import Job, Lane, Task
 from service.jobs.ledger import Claim, Ledger, Refused
 from service.jobs.outcome import Failure, Outcome, lines
 from service.jobs.packs import PackWriter, job_folder
+from service.jobs.scratch import Scratch
 from service.jobs.store import Store
 
 _NAME_LIMIT = 300
@@ -32,12 +32,14 @@ class IntakeLimits:
         job_bytes: of all files together.
         files: number of them.
         scratch: folder in which an archive lies while it is unpacked; None for the system's temporary one.
+        reserve_bytes: of that folder's disk, kept free.
     """
 
     file_bytes: int = 64 * 2**20
     job_bytes: int = 64 * 2**30
     files: int = 100_000
     scratch: Path | None = None
+    reserve_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +72,19 @@ class Intake:
         self._refused: dict[int, Failure] = {}
         self._too_large = False
         self._start = b""
-        self._archive: BinaryIO | None = None
-        self._num_parts = 0
+        self._archive: Scratch | None = None
+        self._given = False
 
     def begin_file(self) -> None:
         """A file follows, in pieces."""
-        self._start, self._archive, self._too_large = b"", None, False
-        self._num_parts += 1
+        self._drop_archive()
+        self._start, self._too_large = b"", False
 
     def write(self, piece: bytes) -> None:
         """A piece of the file; one that begins like a zip archive is unpacked once it is there.
 
         Raises:
-            UploadTooLargeError, OutOfStorageError: of the job as a whole.
+            UploadTooLargeError, OutOfStorageError, StoreUnavailableError: of the job as a whole.
         """
         if len(self._start) < 4:
             self._start += piece
@@ -90,23 +92,21 @@ class Intake:
                 return
             piece = self._start
             if is_zip(piece):
-                self._store.require_room()
-                self._archive = tempfile.TemporaryFile(dir=self._limits.scratch)  # noqa: SIM115 closed in `end_file`
-        if self._archive is not None:
-            if self._archive.tell() + len(piece) > self._limits.job_bytes:
-                raise UploadTooLargeError(f"the job is larger than {self._limits.job_bytes} bytes")
-            try:
-                self._archive.write(piece)
-            except OSError as error:
-                raise OutOfStorageError("there is no room to unpack the archive") from error
-        else:
+                self._archive = Scratch(self._store, self._limits.scratch, self._limits.reserve_bytes)
+        if self._archive is None:
             self._take(piece)
+            return
+        if self._archive.num_bytes + len(piece) > self._limits.job_bytes:
+            raise UploadTooLargeError(f"the job is larger than {self._limits.job_bytes} bytes")
+        self._archive.write(piece)
 
     def end_file(self, name: str) -> None:
         """The file is complete. Raises as `write`, and InvalidRequestError for an archive that cannot be read."""
         if self._archive is not None:
-            with self._archive as archive:
-                self._unpack(archive)
+            try:
+                self._unpack(self._archive.complete())
+            finally:
+                self._drop_archive()
             return
         if len(self._start) < 4:
             self._take(self._start)
@@ -161,17 +161,34 @@ class Intake:
             question.lane,
             question.options,
         )
-        held = ledger.create(job, refused=refused, claim=claim)
+        held = self._give(ledger, job, refused, claim)
         if held != self._job_id:
             self.discard()
         return held
 
     def discard(self) -> None:
-        """Remove all of it; the job was not accepted."""
-        if self._archive is not None:
-            self._archive.close()
+        """Remove all of it, unless the job was accepted, or may have been: its files are the ledger's then."""
+        if self._given:
+            return
+        self._drop_archive()
         with suppress(OSError, ThorascopeError):
             self._packs.discard()
+
+    def _give(self, ledger: Ledger, job: Job, refused: Refused | None, claim: Claim | None) -> str:
+        """As `Ledger.create`. An answer that is lost says nothing; a sweep clears what the ledger has not."""
+        self._given = True
+        try:
+            held = ledger.create(job, refused=refused, claim=claim)
+        except ConflictError:
+            self._given = False
+            raise
+        self._given = held == self._job_id
+        return held
+
+    def _drop_archive(self) -> None:
+        if self._archive is not None:
+            self._archive.close()
+            self._archive = None
 
     def _unpack(self, archive: BinaryIO) -> None:
         for entry in Archive(archive, limit_files=self._limits.files - self._packs.num_items).entries():

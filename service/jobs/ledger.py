@@ -50,7 +50,8 @@ class Offer:
 class Ledger(Protocol):
     """Every method is atomic, may be repeated, and raises `StoreUnavailableError`, soon, where Redis is away.
 
-    Times (`now`) are seconds since the epoch, the caller's.
+    Leases and offers run by the ledger's own clock: those of its callers, on several machines, differ. Other times are
+    the caller's, in seconds since the epoch; they say what is old.
     """
 
     def ping(self) -> None:
@@ -78,7 +79,7 @@ class Ledger(Protocol):
     def segments(self, job_id: str) -> list[Segment]:
         """Where the final rows are, in the order in which they were accepted. Raises as `status`."""
 
-    def offer(self, lane: Lane, limit: int, now: float) -> list[Offer]:
+    def offer(self, lane: Lane, limit: int) -> list[Offer]:
         """Take up to `limit` overdue chunks of the lane and mark them as offered; fresh ones first.
 
         A chunk whose lease ran out lost its worker: it comes back as halves, so that an item that takes workers down
@@ -88,21 +89,19 @@ class Ledger(Protocol):
     def hopeless(self, limit: int) -> list[tuple[str, int]]:
         """(job, item) of up to `limit` items that every worker was lost over; they wait to be written off."""
 
-    def lease(self, job_id: str, chunk: Chunk, owner: str, now: float, lease_s: float) -> list[int]:
+    def lease(self, job_id: str, chunk: Chunk, owner: str, lease_s: float) -> list[int]:
         """Take a chunk; its items that are not final, or none where somebody has it, or it is done or gone."""
 
-    def renew(self, job_id: str, chunk: Chunk, owner: str, now: float, lease_s: float) -> bool:
+    def renew(self, job_id: str, chunk: Chunk, owner: str, lease_s: float) -> bool:
         """Hold a chunk longer; False where it is no longer the owner's."""
 
-    def release(self, job_id: str, chunk: Chunk, owner: str, due: float) -> None:
-        """Give a chunk back, without blame, to be offered from `due` on."""
+    def release(self, job_id: str, chunk: Chunk, owner: str, after_s: float) -> None:
+        """Give a chunk back, without blame, to be offered again `after_s` from now."""
 
     def note_fault(self, job_id: str, index: int) -> int:
-        """Count a decoder process lost over this item; how many that makes."""
+        """Count a decoder process lost over this item; how many that makes. `FAULT_LIMIT` where the job is gone."""
 
-    def finish(
-        self, job_id: str, chunk: Chunk, segment: str, outcomes: dict[int, bool], now: float
-    ) -> Collection[int] | None:
+    def finish(self, job_id: str, chunk: Chunk, segment: str, outcomes: dict[int, bool]) -> Collection[int] | None:
         """Make items final whose rows stand in `segment`; True where the item failed.
 
         Returns:
@@ -125,11 +124,26 @@ class Ledger(Protocol):
     def finished_before(self, time: float, limit: int) -> list[str]:
         """Jobs that ended before `time`, the longest ended first."""
 
+    def uploads_before(self, time: float, limit: int) -> list[str]:
+        """Jobs that ended before `time` and may have uploads still, the longest ended first; see `forget_uploads`."""
+
+    def forget_uploads(self, job_ids: Sequence[str]) -> None:
+        """The uploads of these jobs are deleted; `uploads_before` tells of them no more."""
+
+    def interactive_before(self, time: float, limit: int) -> list[str]:
+        """Interactive jobs made before `time`, over or not, the oldest first; who asked has long stopped waiting."""
+
     def exists(self, job_ids: Sequence[str]) -> list[bool]:
         """Which of these jobs the ledger holds."""
 
     def acquire(self, name: str, owner: str, hold_s: float) -> bool:
         """Take a lock that falls open by itself, or keep it where it is the owner's already."""
+
+    def announce(self, lane: Lane, hold_s: float) -> None:
+        """A worker serves this lane, now and for so long."""
+
+    def is_served(self, lane: Lane) -> bool:
+        """Whether a worker has announced itself lately."""
 
     def backlog(self, lane: Lane) -> int:
         """Jobs of the lane that are not over."""

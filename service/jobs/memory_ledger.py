@@ -2,46 +2,30 @@
 
 import math
 import threading
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Sequence
 
 from service.jobs.errors import ConflictError, ExpiredJobError, UnknownJobError
 from service.jobs.job import Chunk, Job, JobStatus, Lane, Segment
-from service.jobs.ledger import LOSS_LIMIT, OFFER_S, Claim, Offer, Refused
-
-
-@dataclass(slots=True)
-class _Entry:
-    """One job; `chunks` says when each becomes overdue, `owners` who leases it."""
-
-    job: Job
-    failed_by_final: dict[int, bool] = field(default_factory=dict)
-    chunks: dict[Chunk, float] = field(default_factory=dict)
-    owners: dict[Chunk, str] = field(default_factory=dict)
-    losses: defaultdict[Chunk, int] = field(default_factory=lambda: defaultdict(int))
-    faults: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
-    segments: list[Segment] = field(default_factory=list)
-    started_at: float | None = None
-    finished_at: float | None = None
-    cancelled_at: float | None = None
-    claim: Claim | None = None
-
-    def close(self, now: float) -> None:
-        self.finished_at = now
-        self.chunks.clear()
-        self.owners.clear()
+from service.jobs.ledger import FAULT_LIMIT, LOSS_LIMIT, OFFER_S, Claim, Offer, Refused
+from service.jobs.memory_entry import Entry
 
 
 class MemoryLedger:
-    """See `Ledger`. One process, many threads."""
+    """See `Ledger`. One process, many threads.
 
-    def __init__(self) -> None:
+    Args:
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._lock = threading.Condition(threading.RLock())
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._gone: set[str] = set()
         self._hopeless: set[tuple[str, int]] = set()
         self._signals: set[str] = set()
+        self._served_until: dict[Lane, float] = {}
 
     def ping(self) -> None:
         """Memory is always there."""
@@ -53,7 +37,7 @@ class MemoryLedger:
                 return held
             if job.id in self._entries:
                 return job.id
-            entry = self._entries[job.id] = _Entry(job, claim=claim)
+            entry = self._entries[job.id] = Entry(job, claim=claim)
             if refused and refused.indices:
                 entry.failed_by_final = dict.fromkeys(refused.indices, True)
                 entry.segments.append(Segment(refused.segment, tuple(sorted(refused.indices))))
@@ -61,7 +45,7 @@ class MemoryLedger:
                 entry.close(job.created_at)
                 return job.id
             for chunk in job.chunks():
-                if self._open(entry, chunk):
+                if entry.open_items(chunk):
                     entry.chunks[chunk] = 0.0
             return job.id
 
@@ -82,29 +66,21 @@ class MemoryLedger:
     def status(self, job_id: str) -> JobStatus:
         """See `Ledger.status`."""
         with self._lock:
-            entry = self._find(job_id)
-            failed = sum(entry.failed_by_final.values())
-            return JobStatus(
-                entry.job,
-                len(entry.failed_by_final),
-                failed,
-                entry.started_at,
-                entry.finished_at,
-                entry.cancelled_at,
-            )
+            return self._find(job_id).status()
 
     def segments(self, job_id: str) -> list[Segment]:
         """See `Ledger.segments`."""
         return list(self._find(job_id).segments)
 
-    def offer(self, lane: Lane, limit: int, now: float) -> list[Offer]:
+    def offer(self, lane: Lane, limit: int) -> list[Offer]:
         """See `Ledger.offer`."""
         with self._lock:
+            now = self._clock()
             active = [entry for entry in self._entries.values() if entry.job.lane is lane and entry.finished_at is None]
             share = max(1, -(-limit // max(1, len(active))))
             offers: list[Offer] = []
             for entry in active:
-                due = sorted((time, str(chunk), chunk) for chunk, time in entry.chunks.items() if time <= now)
+                due = sorted((at, str(chunk), chunk) for chunk, at in entry.chunks.items() if at <= now)
                 for _, _, chunk in due[: max(0, min(share, limit - len(offers)))]:
                     for part in self._parts(entry, chunk):
                         entry.chunks[part] = now + OFFER_S
@@ -116,44 +92,44 @@ class MemoryLedger:
         with self._lock:
             return sorted(self._hopeless)[:limit]
 
-    def lease(self, job_id: str, chunk: Chunk, owner: str, now: float, lease_s: float) -> list[int]:
+    def lease(self, job_id: str, chunk: Chunk, owner: str, lease_s: float) -> list[int]:
         """See `Ledger.lease`."""
         with self._lock:
             entry = self._entries.get(job_id)
             if entry is None or chunk not in entry.chunks or entry.owners.get(chunk, owner) != owner:
                 return []
-            if not (left := self._open(entry, chunk)):
+            if not (left := entry.open_items(chunk)):
                 del entry.chunks[chunk]
                 return []
+            now = self._clock()
             entry.chunks[chunk], entry.owners[chunk] = now + lease_s, owner
             entry.started_at = now if entry.started_at is None else entry.started_at
             return left
 
-    def renew(self, job_id: str, chunk: Chunk, owner: str, now: float, lease_s: float) -> bool:
+    def renew(self, job_id: str, chunk: Chunk, owner: str, lease_s: float) -> bool:
         """See `Ledger.renew`."""
         with self._lock:
             entry = self._entries.get(job_id)
             if entry is None or entry.owners.get(chunk) != owner:
                 return False
-            entry.chunks[chunk] = now + lease_s
+            entry.chunks[chunk] = self._clock() + lease_s
             return True
 
-    def release(self, job_id: str, chunk: Chunk, owner: str, due: float) -> None:
+    def release(self, job_id: str, chunk: Chunk, owner: str, after_s: float) -> None:
         """See `Ledger.release`."""
         with self._lock:
-            if self.renew(job_id, chunk, owner, due, 0):
+            if self.renew(job_id, chunk, owner, after_s):
                 del self._entries[job_id].owners[chunk]
 
     def note_fault(self, job_id: str, index: int) -> int:
         """See `Ledger.note_fault`."""
         with self._lock:
-            faults = self._entries[job_id].faults
-            faults[index] += 1
-            return faults[index]
+            if (entry := self._entries.get(job_id)) is None:
+                return FAULT_LIMIT
+            entry.faults[index] += 1
+            return entry.faults[index]
 
-    def finish(
-        self, job_id: str, chunk: Chunk, segment: str, outcomes: dict[int, bool], now: float
-    ) -> tuple[int, ...] | None:
+    def finish(self, job_id: str, chunk: Chunk, segment: str, outcomes: dict[int, bool]) -> tuple[int, ...] | None:
         """See `Ledger.finish`."""
         with self._lock:
             self._hopeless -= {(job_id, index) for index in outcomes}
@@ -169,7 +145,7 @@ class MemoryLedger:
             entry.chunks.pop(chunk, None)
             entry.owners.pop(chunk, None)
             if accepted and len(entry.failed_by_final) == entry.job.total:
-                entry.close(now)
+                entry.close(self._clock())
             return tuple(accepted)
 
     def cancel(self, job_id: str, now: float) -> None:
@@ -203,10 +179,25 @@ class MemoryLedger:
     def finished_before(self, time: float, limit: int) -> list[str]:
         """See `Ledger.finished_before`."""
         with self._lock:
-            ended = ((entry.finished_at, job_id) for job_id, entry in self._entries.items())
-            return [job_id for at, job_id in sorted((at, name) for at, name in ended if at is not None) if at < time][
-                :limit
-            ]
+            return self._ended_before(time)[:limit]
+
+    def uploads_before(self, time: float, limit: int) -> list[str]:
+        """See `Ledger.uploads_before`."""
+        with self._lock:
+            return [job_id for job_id in self._ended_before(time) if self._entries[job_id].may_have_uploads][:limit]
+
+    def forget_uploads(self, job_ids: Sequence[str]) -> None:
+        """See `Ledger.forget_uploads`."""
+        with self._lock:
+            for job_id in job_ids:
+                if job_id in self._entries:
+                    self._entries[job_id].may_have_uploads = False
+
+    def interactive_before(self, time: float, limit: int) -> list[str]:
+        """See `Ledger.interactive_before`."""
+        with self._lock:
+            jobs = (entry.job for entry in self._entries.values() if entry.job.lane is Lane.INTERACTIVE)
+            return [name for at, name in sorted((job.created_at, job.id) for job in jobs) if at < time][:limit]
 
     def exists(self, job_ids: Sequence[str]) -> list[bool]:
         """See `Ledger.exists`."""
@@ -216,23 +207,31 @@ class MemoryLedger:
         """One process has nobody to lock out."""
         return True
 
+    def announce(self, lane: Lane, hold_s: float) -> None:
+        """See `Ledger.announce`."""
+        self._served_until[lane] = self._clock() + hold_s
+
+    def is_served(self, lane: Lane) -> bool:
+        """See `Ledger.is_served`."""
+        return self._clock() < self._served_until.get(lane, 0.0)
+
     def backlog(self, lane: Lane) -> int:
         """See `Ledger.backlog`."""
         with self._lock:
             return sum(entry.job.lane is lane and entry.finished_at is None for entry in self._entries.values())
 
-    def _find(self, job_id: str) -> _Entry:
+    def _find(self, job_id: str) -> Entry:
         if job_id in self._gone:
             raise ExpiredJobError("this job was purged, with all its files")
         if job_id not in self._entries:
             raise UnknownJobError("there is no job of this id")
         return self._entries[job_id]
 
-    @staticmethod
-    def _open(entry: _Entry, chunk: Chunk) -> list[int]:
-        return [index for index in range(chunk.start, chunk.stop) if index not in entry.failed_by_final]
+    def _ended_before(self, time: float) -> list[str]:
+        ended = ((entry.finished_at, job_id) for job_id, entry in self._entries.items())
+        return [job_id for at, job_id in sorted((at, name) for at, name in ended if at is not None) if at < time]
 
-    def _parts(self, entry: _Entry, chunk: Chunk) -> tuple[Chunk, ...]:
+    def _parts(self, entry: Entry, chunk: Chunk) -> tuple[Chunk, ...]:
         """What an overdue chunk is offered as: itself, or halves where its worker was lost; nothing when hopeless."""
         if entry.owners.pop(chunk, None) is None:
             return (chunk,)

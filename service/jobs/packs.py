@@ -7,16 +7,17 @@ an item, for the `file` column of the results and nothing else.
 import json
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from models.errors import ThorascopeError
+from service.jobs.disk import ROOM_EVERY_BYTES, write_error
 from service.jobs.job import Chunk
 from service.jobs.store import Store
 
 _RECORD = struct.Struct("<IQQ")
 _PACK_BYTES = 256 * 2**20
-_ROOM_EVERY_BYTES = 16 * 2**20
 _NAMES_BLOCK = 64 * 1024
 
 
@@ -25,6 +26,10 @@ class _Place:
     pack: int
     offset: int
     length: int
+
+
+class _DiscardedError(Exception):
+    """Tells the store that an open pack is to be dropped."""
 
 
 def job_folder(job_id: str) -> str:
@@ -57,15 +62,18 @@ class PackWriter:
         self.num_items = self.num_bytes = 0
 
     def write(self, piece: bytes) -> None:
-        """Append to the open upload. Raises OutOfStorageError."""
+        """Append to the open upload. Raises OutOfStorageError, StoreUnavailableError."""
         if self.num_bytes >= self._next_check:
-            self._store.require_room(_ROOM_EVERY_BYTES)
-            self._next_check = self.num_bytes + _ROOM_EVERY_BYTES
+            self._store.require_room(ROOM_EVERY_BYTES)
+            self._next_check = self.num_bytes + ROOM_EVERY_BYTES
         if self._pack is None:
             self._pack_number += 1
             self._pack = self._open.enter_context(self._store.create(f"{self._folder}/packs/{self._pack_number}"))
             self._pack_bytes = self._item_start = 0
-        self._pack.write(piece)
+        try:
+            self._pack.write(piece)
+        except OSError as error:
+            raise write_error(error) from error
         self._pack_bytes += len(piece)
         self.num_bytes += len(piece)
 
@@ -92,8 +100,9 @@ class PackWriter:
                 file.write(content)
 
     def discard(self) -> None:
-        """Remove all of it."""
-        self._open.close()
+        """Remove all of it, the pack that is still open too; on a full disk it can be closed, but not completed."""
+        with suppress(_DiscardedError, OSError, ThorascopeError), self._open:
+            raise _DiscardedError
         self._store.delete(job_folder(self._job_id))
 
     @property

@@ -23,15 +23,24 @@ WINDOW = 32
 _TICK_S = 1.0
 _SWEEP_EVERY_S = 60.0
 _LOCK_S = 10.0
+_MANY_JOBS = 1000  # in one sweep; the next goes on
+_MANY_UPLOADS = 10_000
 _ORPHAN_S = 86400.0  # an upload nobody accepted may still be on its way in; not that long, though
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long after a job's end its parts are kept, in seconds."""
+    """How long a job's parts are kept, in seconds.
+
+    Attributes:
+        uploads_s, results_s: after its end.
+        interactive_s: all of an interactive job, after its creation; longer than anybody waits for its answer. It is
+            for what an API process left behind that ended, or lost its store, before it could clear up.
+    """
 
     uploads_s: float
     results_s: float
+    interactive_s: float = 900.0
 
 
 class Reconciler:
@@ -52,12 +61,11 @@ class Reconciler:
         self._owner = owner
         self._clock = clock
         self._next_sweep = 0.0
-        self._without_uploads: set[str] = set()
 
     def feed(self, lane: Lane) -> int:
         """Send messages about overdue chunks until the lane's window is full; how many. Any process, at any time."""
         room = WINDOW - self._queue.waiting(lane)
-        offers = self._ledger.offer(lane, room, self._clock()) if room > 0 else []
+        offers = self._ledger.offer(lane, room) if room > 0 else []
         for offer in offers:
             self._queue.send(lane, offer)
         return len(offers)
@@ -68,43 +76,63 @@ class Reconciler:
             return
         for lane in Lane:
             self.feed(lane)
-        for job_id, index in self._ledger.hopeless(100):
-            self._write_off(job_id, index)
         if self._clock() >= self._next_sweep:
             self._next_sweep = self._clock() + _SWEEP_EVERY_S
-            self.sweep()
+            self.sweep()  # before the write-offs: they need room, and it makes some
+        self._write_off_hopeless()
 
     def sweep(self) -> int:
         """Purge what retention no longer covers, and what belongs to no job; how many jobs went."""
         now = self._clock()
-        old = self._ledger.finished_before(now - self._retention.results_s, 1000)
+        old = set(self._ledger.finished_before(now - self._retention.results_s, _MANY_JOBS))
+        old |= set(self._ledger.interactive_before(now - self._retention.interactive_s, _MANY_JOBS))
         for job_id in old:
-            self.purge(job_id)
-        ended = set(self._ledger.finished_before(now - self._retention.uploads_s, 10_000))
-        for job_id in ended - self._without_uploads:
-            self._store.delete(uploads_folder(job_id))
-        self._without_uploads = ended
+            self._forget(job_id)
+            self._removes(job_folder(job_id))  # what stays belongs to no job then, and is tried again as such
+        ended = self._ledger.uploads_before(now - self._retention.uploads_s, _MANY_UPLOADS)
+        self._ledger.forget_uploads([job_id for job_id in ended if self._removes(uploads_folder(job_id))])
         folders = [name for name, changed in self._store.folders("jobs") if changed < now - _ORPHAN_S]
         for name, known in zip(folders, self._ledger.exists(folders), strict=True):
             if not known:
-                self._store.delete(job_folder(name))
+                self._removes(job_folder(name))
         return len(old)
 
     def purge(self, job_id: str) -> None:
         """Forget a job: its rows first, then its files. Raises UnknownJobError; a job purged before is fine."""
-        try:
-            self._ledger.delete(job_id)
-        except ExpiredJobError:
-            _log.debug("purged before")
+        self._forget(job_id)
         self._store.delete(job_folder(job_id))
 
     def run(self, stop: threading.Event) -> None:
-        """Tick until told to stop; a store that is away is waited for."""
+        """Tick until told to stop; a store that is away is waited for, and no exception ends it."""
         while not stop.wait(_TICK_S):
             try:
                 self.tick()
             except (ThorascopeError, OSError) as error:
                 _log.warning("reconciler waits", extra={"fields": {"error": type(error).__name__}})
+            except Exception:  # noqa: BLE001 a thread that ends says nothing, and no lost chunk would come back
+                _log.exception("a round of the reconciler failed")
+
+    def _forget(self, job_id: str) -> None:
+        try:
+            self._ledger.delete(job_id)
+        except ExpiredJobError:
+            _log.debug("purged before")
+
+    def _removes(self, folder: str) -> bool:
+        """Whether the folder is gone; one that stays is tried again, and keeps no other from going."""
+        try:
+            self._store.delete(folder)
+        except (ThorascopeError, OSError) as error:
+            _log.warning("a folder was not removed", extra={"fields": {"error": type(error).__name__}})
+            return False
+        return True
+
+    def _write_off_hopeless(self) -> None:
+        for job_id, index in self._ledger.hopeless(100):
+            try:
+                self._write_off(job_id, index)
+            except (ThorascopeError, OSError) as error:  # a full disk, say; the others may need no room
+                _log.warning("write-off waits", extra={"fields": {"error": type(error).__name__}})
 
     def _write_off(self, job_id: str, index: int) -> None:
         detail = f"{LOSS_LIMIT} workers were lost while they had this file alone"
@@ -115,5 +143,5 @@ class Reconciler:
             write_segment(self._store, job_id, segment, [Outcome(index, failure=failure)])
         except (UnknownJobError, ExpiredJobError):
             _log.debug("a job that is gone has nothing to write off")
-        self._ledger.finish(job_id, Chunk(index, index + 1), segment, {index: True}, self._clock())
+        self._ledger.finish(job_id, Chunk(index, index + 1), segment, {index: True})
         self._ledger.signal(job_id)

@@ -13,9 +13,10 @@ from redis.retry import Retry
 
 from models.errors import StoreUnavailableError
 from service.jobs import redis_scripts as scripts
+from service.jobs import retention_scripts as retention
 from service.jobs.errors import ConflictError, ExpiredJobError, UnknownJobError
 from service.jobs.job import Chunk, Job, JobStatus, Lane, Segment, Task
-from service.jobs.ledger import LOSS_LIMIT, OFFER_S, TOMBSTONE_S, Claim, Offer, Refused
+from service.jobs.ledger import FAULT_LIMIT, LOSS_LIMIT, OFFER_S, TOMBSTONE_S, Claim, Offer, Refused
 
 _PREFIX = "thorascope:"
 _POLL_S = 1.0
@@ -29,9 +30,11 @@ class RedisLedger:
     Args:
         url: redis://, rediss:// or unix://.
         timeout_s: for one answer of Redis; after that it counts as away.
+        clock: seconds since the epoch; None for Redis's own, which is one and the same for every process.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 2.0) -> None:
+    def __init__(self, url: str, *, timeout_s: float = 2.0, clock: Callable[[], float] | None = None) -> None:
+        self._clock: Callable[[], float | str] = clock or str
         # A connection that Redis has dropped while it lay in the pool is tried once anew; every call may be repeated.
         retry = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
         self._redis: Any = redis.Redis.from_url(
@@ -99,9 +102,9 @@ class RedisLedger:
         rows = self._ask(lambda: self._redis.lrange(f"{_PREFIX}segments:{job_id}", 0, -1))
         return [Segment(name, tuple(indices)) for name, indices in map(json.loads, rows)]
 
-    def offer(self, lane: Lane, limit: int, now: float) -> list[Offer]:
+    def offer(self, lane: Lane, limit: int) -> list[Offer]:
         """See `Ledger.offer`."""
-        found = self._run(scripts.OFFER, lane, limit, now, now + OFFER_S, LOSS_LIMIT)
+        found = self._run(scripts.OFFER, lane, limit, self._clock(), OFFER_S, LOSS_LIMIT)
         return [Offer(job_id, Chunk.parse(chunk)) for job_id, chunk in zip(found[::2], found[1::2], strict=True)]
 
     def hopeless(self, limit: int) -> list[tuple[str, int]]:
@@ -109,29 +112,27 @@ class RedisLedger:
         members = self._ask(lambda: self._redis.srandmember(f"{_PREFIX}hopeless", limit))
         return [(job_id, int(index)) for job_id, index in (member.split() for member in members)]
 
-    def lease(self, job_id: str, chunk: Chunk, owner: str, now: float, lease_s: float) -> list[int]:
+    def lease(self, job_id: str, chunk: Chunk, owner: str, lease_s: float) -> list[int]:
         """See `Ledger.lease`."""
-        arguments = (job_id, str(chunk), chunk.start, chunk.stop, owner, now, now + lease_s)
+        arguments = (job_id, str(chunk), chunk.start, chunk.stop, owner, self._clock(), lease_s)
         return [int(index) for index in self._run(scripts.LEASE, *arguments)]
 
-    def renew(self, job_id: str, chunk: Chunk, owner: str, now: float, lease_s: float) -> bool:
+    def renew(self, job_id: str, chunk: Chunk, owner: str, lease_s: float) -> bool:
         """See `Ledger.renew`."""
-        return bool(self._run(scripts.RENEW, job_id, str(chunk), owner, now + lease_s, 0))
+        return bool(self._run(scripts.RENEW, job_id, str(chunk), owner, self._clock(), lease_s, 0))
 
-    def release(self, job_id: str, chunk: Chunk, owner: str, due: float) -> None:
+    def release(self, job_id: str, chunk: Chunk, owner: str, after_s: float) -> None:
         """See `Ledger.release`."""
-        self._run(scripts.RENEW, job_id, str(chunk), owner, due, 1)
+        self._run(scripts.RENEW, job_id, str(chunk), owner, self._clock(), after_s, 1)
 
     def note_fault(self, job_id: str, index: int) -> int:
         """See `Ledger.note_fault`."""
-        return int(self._ask(lambda: self._redis.hincrby(f"{_PREFIX}faults:{job_id}", index, 1)))
+        return int(self._run(scripts.FAULT, job_id, index, FAULT_LIMIT))
 
-    def finish(
-        self, job_id: str, chunk: Chunk, segment: str, outcomes: dict[int, bool], now: float
-    ) -> tuple[int, ...] | None:
+    def finish(self, job_id: str, chunk: Chunk, segment: str, outcomes: dict[int, bool]) -> tuple[int, ...] | None:
         """See `Ledger.finish`."""
         items = json.dumps([[index, int(failed)] for index, failed in sorted(outcomes.items())])
-        written = self._run(scripts.FINISH, job_id, str(chunk), segment, now, items)
+        written = self._run(scripts.FINISH, job_id, str(chunk), segment, self._clock(), items)
         return None if written == "gone" else tuple(json.loads(written))
 
     def cancel(self, job_id: str, now: float) -> None:
@@ -140,7 +141,7 @@ class RedisLedger:
 
     def delete(self, job_id: str) -> None:
         """See `Ledger.delete`."""
-        _refuse(self._run(scripts.DELETE, job_id, TOMBSTONE_S))
+        _refuse(self._run(retention.DELETE, job_id, TOMBSTONE_S))
 
     def signal(self, job_id: str) -> None:
         """See `Ledger.signal`."""
@@ -160,6 +161,19 @@ class RedisLedger:
         name = f"{_PREFIX}finished"
         return list(self._ask(lambda: self._redis.zrangebyscore(name, "-inf", f"({time}", start=0, num=limit)))
 
+    def uploads_before(self, time: float, limit: int) -> list[str]:
+        """See `Ledger.uploads_before`."""
+        return list(self._run(retention.DUE, "uploads", time, limit))
+
+    def forget_uploads(self, job_ids: Sequence[str]) -> None:
+        """See `Ledger.forget_uploads`."""
+        if job_ids:
+            self._ask(lambda: self._redis.zrem(f"{_PREFIX}uploads", *job_ids))
+
+    def interactive_before(self, time: float, limit: int) -> list[str]:
+        """See `Ledger.interactive_before`."""
+        return list(self._run(retention.DUE, "asked", time, limit))
+
     def exists(self, job_ids: Sequence[str]) -> list[bool]:
         """See `Ledger.exists`."""
         pipeline = self._redis.pipeline(transaction=False)
@@ -170,6 +184,14 @@ class RedisLedger:
     def acquire(self, name: str, owner: str, hold_s: float) -> bool:
         """See `Ledger.acquire`."""
         return bool(self._run(scripts.ACQUIRE, owner, int(hold_s * 1000), key=f"{_PREFIX}lock:{name}"))
+
+    def announce(self, lane: Lane, hold_s: float) -> None:
+        """See `Ledger.announce`."""
+        self._ask(lambda: self._redis.set(f"{_PREFIX}served:{lane}", 1, px=int(hold_s * 1000)))
+
+    def is_served(self, lane: Lane) -> bool:
+        """See `Ledger.is_served`."""
+        return bool(self._ask(lambda: self._redis.exists(f"{_PREFIX}served:{lane}")))
 
     def backlog(self, lane: Lane) -> int:
         """See `Ledger.backlog`."""

@@ -3,28 +3,37 @@
 Keys, all under one prefix (P): `job:ID` hash (spec, created, started, finished, cancelled); `done:ID` and `bad:ID`
 bitmaps, a bit an item; `chunks:ID` sorted set, chunk -> time at which it is overdue; `owners:ID` hash, chunk -> worker
 that leases it; `losses:ID` and `faults:ID` hashes of counts; `segments:ID` list of [name, indices]; `active:LANE`
-sorted set of jobs that are not over; `finished` sorted set of those that are; `hopeless` set; `gone:ID` tombstone;
-`claim:HASH`; `signal:ID`. The scripts compute their keys from ids, so they need one Redis, not a cluster.
+sorted set of jobs that are not over; `finished` sorted set of those that are; `uploads` the part of it that may have
+uploads; `asked` sorted set of interactive jobs, by when they were made; `hopeless` set; `gone:ID` tombstone;
+`claim:HASH`; `signal:ID`; `served:LANE`; `adopted` mark of a ledger whose older jobs stand in `uploads` and `asked`
+too. The scripts compute their keys from ids, so they need one Redis, not a cluster.
 """
 
-# What several scripts start with: P is the prefix; `missing` says why there is no such job.
-_PRELUDE = """
+# What several scripts start with: P is the prefix; `missing` says why there is no such job. Leases and offers run by
+# Redis's own clock, since those of two machines differ; a `clock` that is not empty stands for it in tests.
+PRELUDE = """
 local P = KEYS[1]
 local function key(kind, id) return P .. kind .. ':' .. id end
 local function missing(id)
   if redis.call('EXISTS', key('job', id)) == 1 then return false end
   return redis.call('EXISTS', key('gone', id)) == 1 and 'gone' or 'unknown'
 end
+local function clock(given)
+  if given ~= '' then return tonumber(given) end
+  local at = redis.call('TIME')
+  return at[1] + at[2] / 1000000
+end
 local function over(id, lane, now)
   redis.call('ZREM', key('active', lane), id)
   redis.call('ZADD', P .. 'finished', now, id)
+  redis.call('ZADD', P .. 'uploads', now, id)
   redis.call('DEL', key('chunks', id), key('owners', id), key('losses', id), key('faults', id))
 end
 """
 
 # ARGV: id, spec, lane, total, now, claim key, claim body, segment, JSON of refused indices, JSON of chunks
 CREATE = (
-    _PRELUDE
+    PRELUDE
     + """
 local id, lane, now = ARGV[1], ARGV[3], ARGV[5]
 if ARGV[6] ~= '' then
@@ -36,6 +45,7 @@ if ARGV[6] ~= '' then
 end
 if redis.call('EXISTS', key('job', id)) == 1 then return id end
 redis.call('HSET', key('job', id), 'spec', ARGV[2], 'lane', lane, 'total', ARGV[4], 'created', now, 'claim', ARGV[6])
+if lane == 'interactive' then redis.call('ZADD', P .. 'asked', now, id) end
 local refused = cjson.decode(ARGV[9])
 for _, index in ipairs(refused) do
   redis.call('SETBIT', key('done', id), index, 1)
@@ -55,7 +65,7 @@ return id
 
 # ARGV: claim key, claim body
 FIND_CLAIM = (
-    _PRELUDE
+    PRELUDE
     + """
 local held = redis.call('HMGET', key('claim', ARGV[1]), 'id', 'body')
 if not held[1] or redis.call('EXISTS', key('job', held[1])) == 0 then return '' end
@@ -65,7 +75,7 @@ return held[2] == ARGV[2] and held[1] or 'conflict'
 
 # The one argument is the id.
 STATUS = (
-    _PRELUDE
+    PRELUDE
     + """
 local id = ARGV[1]
 local why = missing(id)
@@ -76,15 +86,15 @@ return {'', job[1], redis.call('BITCOUNT', key('done', id)), redis.call('BITCOUN
 """
 )
 
-# ARGV: lane, limit, now, time by which an offer must be taken, losses allowed
+# ARGV: lane, limit, clock, seconds in which an offer must be taken, losses allowed
 OFFER = (
-    _PRELUDE
+    PRELUDE
     + """
-local now, left, offers = tonumber(ARGV[3]), tonumber(ARGV[2]), {}
+local now, left, offers = clock(ARGV[3]), tonumber(ARGV[2]), {}
 local jobs = redis.call('ZRANGE', key('active', ARGV[1]), 0, 99)
 local share = math.max(1, math.ceil(left / math.max(1, #jobs)))
 local function offer(id, chunk)
-  redis.call('ZADD', key('chunks', id), ARGV[4], chunk)
+  redis.call('ZADD', key('chunks', id), now + ARGV[4], chunk)
   table.insert(offers, id); table.insert(offers, chunk)
   left = left - 1
 end
@@ -115,9 +125,9 @@ return offers
 """
 )
 
-# ARGV: id, chunk, start, stop, owner, now, until
+# ARGV: id, chunk, start, stop, owner, clock, seconds
 LEASE = (
-    _PRELUDE
+    PRELUDE
     + """
 local id, chunk = ARGV[1], ARGV[2]
 local due = redis.call('ZSCORE', key('chunks', id), chunk)
@@ -132,30 +142,41 @@ if #open == 0 then
   redis.call('ZREM', key('chunks', id), chunk)
   return {}
 end
-redis.call('ZADD', key('chunks', id), ARGV[7], chunk)
+local now = clock(ARGV[6])
+redis.call('ZADD', key('chunks', id), now + ARGV[7], chunk)
 redis.call('HSET', key('owners', id), chunk, ARGV[5])
-redis.call('HSETNX', key('job', id), 'started', ARGV[6])
+redis.call('HSETNX', key('job', id), 'started', now)
 return open
 """
 )
 
-# ARGV: id, chunk, owner, time; ARGV[5] is '1' where the chunk is given back
+# ARGV: id, chunk, owner, clock, seconds; ARGV[6] is '1' where the chunk is given back
 RENEW = (
-    _PRELUDE
+    PRELUDE
     + """
 local id, chunk = ARGV[1], ARGV[2]
 if redis.call('HGET', key('owners', id), chunk) ~= ARGV[3] then return 0 end
-redis.call('ZADD', key('chunks', id), 'XX', ARGV[4], chunk)
-if ARGV[5] == '1' then redis.call('HDEL', key('owners', id), chunk) end
+redis.call('ZADD', key('chunks', id), 'XX', clock(ARGV[4]) + ARGV[5], chunk)
+if ARGV[6] == '1' then redis.call('HDEL', key('owners', id), chunk) end
 return 1
 """
 )
 
-# ARGV: id, chunk, segment, now, JSON of [[index, failed], ...]
-FINISH = (
-    _PRELUDE
+# ARGV: id, item, what to say of a job that is gone
+FAULT = (
+    PRELUDE
     + """
-local id, now = ARGV[1], ARGV[4]
+local id = ARGV[1]
+if missing(id) then return tonumber(ARGV[3]) end
+return redis.call('HINCRBY', key('faults', id), ARGV[2], 1)
+"""
+)
+
+# ARGV: id, chunk, segment, clock, JSON of [[index, failed], ...]
+FINISH = (
+    PRELUDE
+    + """
+local id, now = ARGV[1], clock(ARGV[4])
 local items = cjson.decode(ARGV[5])
 for _, item in ipairs(items) do redis.call('SREM', P .. 'hopeless', id .. ' ' .. string.format('%d', item[1])) end
 local job = redis.call('HMGET', key('job', id), 'lane', 'total', 'cancelled')
@@ -184,7 +205,7 @@ return written
 
 # ARGV: id, now
 CANCEL = (
-    _PRELUDE
+    PRELUDE
     + """
 local id = ARGV[1]
 local why = missing(id)
@@ -194,25 +215,6 @@ if not job[2] and not job[3] then
   redis.call('HSET', key('job', id), 'cancelled', ARGV[2], 'finished', ARGV[2])
   over(id, job[1], ARGV[2])
 end
-return ''
-"""
-)
-
-# ARGV: id, seconds to remember it
-DELETE = (
-    _PRELUDE
-    + """
-local id = ARGV[1]
-local why = missing(id)
-if why then return why end
-local job = redis.call('HMGET', key('job', id), 'lane', 'claim')
-over(id, job[1], 0)
-redis.call('ZREM', P .. 'finished', id)
-redis.call('DEL', key('job', id), key('done', id), key('bad', id), key('segments', id), key('signal', id))
-if job[2] and job[2] ~= '' and redis.call('HGET', key('claim', job[2]), 'id') == id then
-  redis.call('DEL', key('claim', job[2]))
-end
-redis.call('SET', key('gone', id), 1, 'EX', ARGV[2])
 return ''
 """
 )

@@ -1,7 +1,7 @@
 """The upload store behind any address that fsspec knows, such as s3://bucket/prefix; the only door of fsspec."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, BinaryIO, cast
 
@@ -27,7 +27,7 @@ class RemoteStore:
         path = self._path(name)
         try:
             self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
-            with self._files.transaction, self._files.open(path, "wb") as file:
+            with self._draft(path) as file:
                 yield cast("BinaryIO", file)
         except OSError as error:
             raise StoreUnavailableError("the upload store cannot be written") from error
@@ -41,14 +41,15 @@ class RemoteStore:
         except OSError as error:
             raise StoreUnavailableError("the upload store cannot be read") from error
 
-    def delete(self, folder: str) -> None:
+    def delete(self, folder: str) -> bool:
         """See `Store.delete`."""
         try:
             self._files.rm(self._path(folder), recursive=True)
         except FileNotFoundError:
-            return
+            return False
         except OSError as error:
             raise StoreUnavailableError("the upload store cannot be written") from error
+        return True
 
     def folders(self, folder: str) -> Iterator[tuple[str, float]]:
         """See `Store.folders`; object stores keep no time for a folder, which then counts as new."""
@@ -64,6 +65,19 @@ class RemoteStore:
 
     def require_room(self, num_bytes: int = 0) -> None:
         """An object store looks after its own room."""
+
+    @contextmanager
+    def _draft(self, path: str) -> Iterator[Any]:
+        """A file of its own. `open` would add it to the transaction of the driver, which all threads share."""
+        file = self._files._open(path, "wb", autocommit=False)  # noqa: SLF001 see above; drivers must implement it
+        try:
+            with file:
+                yield file
+            file.commit()
+        except BaseException:
+            with suppress(Exception):
+                file.discard()
+            raise
 
     def _path(self, name: str) -> str:
         if ".." in name.split("/"):

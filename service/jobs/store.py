@@ -22,8 +22,8 @@ class Store(Protocol):
     def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
         """A part of a file, half-open; all of it by default. Raises FileNotFoundError."""
 
-    def delete(self, folder: str) -> None:
-        """Remove a folder with all that is in it; nothing happens where there is none."""
+    def delete(self, folder: str) -> bool:
+        """Remove a folder with all that is in it; whether there was one. What stays raises."""
 
     def folders(self, folder: str) -> Iterator[tuple[str, float]]:
         """Names of the folders in a folder, and when they last changed, in seconds since the epoch."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +44,22 @@ class _Child:
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    def wait_from(self, now: float) -> float:
+        """Set the next start, the later the more often it has failed; how long that is from now, in seconds."""
+        wait_s = _BACK_OFF_S[min(self.failures, len(_BACK_OFF_S)) - 1] if self.failures else 0.0
+        self.next_start = now + wait_s
+        return wait_s
+
+
+def _spawn(child: _Child) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 our own programs
+        child.command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env=child.environment,
+        start_new_session=True,  # Ctrl-C is for us, who take them down in order
+    )
+
 
 class Supervisor:
     """Starts children from one thread that lasts as long as it does: a child dies with the thread that made it.
@@ -50,12 +67,21 @@ class Supervisor:
     Args:
         num_workers: worker processes.
         with_redis: whether the Redis is ours to run; then the data folder's lock must be held.
+        spawn: starts a child; OSError where the machine has no room for one now.
 
     Raises:
         StoreUnavailableError: there is no redis-server on this machine.
     """
 
-    def __init__(self, settings: Settings, *, num_workers: int, with_redis: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        num_workers: int,
+        with_redis: bool,
+        spawn: Callable[[_Child], subprocess.Popen[bytes]] = _spawn,
+    ) -> None:
+        self._spawn = spawn
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._data_dir = settings.data_dir
@@ -96,18 +122,17 @@ class Supervisor:
         if child.process is not None:
             status, child.process = child.process.returncode, None
             child.failures = 0 if now - child.started_at > _HEALTHY_S else child.failures + 1
-            wait_s = _BACK_OFF_S[min(child.failures, len(_BACK_OFF_S)) - 1] if child.failures else 0.0
-            child.next_start = now + wait_s
+            wait_s = child.wait_from(now)
             _log.warning("child ended", extra={"fields": {"child": child.name, "status": status, "wait_s": wait_s}})
         if now >= child.next_start:
-            child.process = subprocess.Popen(  # noqa: S603 our own programs
-                child.command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=child.environment,
-                start_new_session=True,  # Ctrl-C is for us, who take them down in order
-            )
-            child.started_at = now
+            try:
+                child.process = self._spawn(child)
+            except OSError as error:  # no process or no memory left: with this thread, all other children would end
+                child.failures += 1
+                fields = {"child": child.name, "error": type(error).__name__, "wait_s": child.wait_from(now)}
+                _log.warning("child not started", extra={"fields": fields})
+            else:
+                child.started_at = now
 
 
 def _redis_child(data_dir: Path) -> _Child:
@@ -140,8 +165,11 @@ def _end_orphan(data_dir: Path) -> None:
         RedisLedger(f"unix://{socket_path(data_dir)}").ping()
     except StoreUnavailableError:
         return
-    for process in psutil.process_iter(["name", "cwd"]):
-        if process.info["cwd"] == str(redis_folder(data_dir)) and "redis" in (process.info["name"] or ""):
-            _log.warning("an orphaned redis-server is ended")
-            process.terminate()
-            process.wait(10)
+    try:
+        for process in psutil.process_iter(["name", "cwd"]):
+            if process.info["cwd"] == str(redis_folder(data_dir)) and "redis" in (process.info["name"] or ""):
+                _log.warning("an orphaned redis-server is ended")
+                process.terminate()
+                process.wait(10)
+    except (psutil.Error, OSError) as error:  # then ours does not start over it, and says so, again and again
+        _log.warning("an orphaned redis-server was not ended", extra={"fields": {"error": type(error).__name__}})

@@ -23,6 +23,7 @@ from service.jobs.build import JobParts
 from service.jobs.job import Chunk, Lane
 from service.jobs.queue import TASK, queue_name
 from service.settings import Settings
+from service.worker.presence import Presence
 from service.worker.pulse import Pulse, PulseLimits
 from service.worker.runner import Holder, Runner, run_forever
 from service.worker.scorer import Scorer
@@ -49,9 +50,8 @@ class WorkerProcess:
         self._loop = asyncio.new_event_loop()
         self._stop = threading.Event()
         limits = PulseLimits(settings.lease_s, settings.watchdog_s, 2 * settings.decode_timeout_s + _SPARE_S)
-        self._pulse = Pulse(
-            parts.ledger, parts.owner, limits, self._work_waits, (time.time, time.monotonic), _end_this_process
-        )
+        self._pulse = Pulse(parts.ledger, parts.owner, limits, self._work_waits, time.monotonic, _end_this_process)
+        self._presence = Presence(parts.ledger, lanes, settings.lease_s)
         scorer = Scorer(engine, parts.ledger.note_fault, self._pulse.step, settings.decode_workers + 1)
         holder = Holder(parts.owner, settings.lease_s)
         self._runner = Runner(parts.ledger, parts.store, scorer, self._pulse, self._submit, holder)
@@ -65,6 +65,7 @@ class WorkerProcess:
         threads = [
             threading.Thread(target=run_forever, args=(self._loop,), name="engine", daemon=True),
             threading.Thread(target=self._pulse.run, args=(self._stop,), name="pulse", daemon=True),
+            threading.Thread(target=self._presence.run, args=(self._stop,), name="presence", daemon=True),
             threading.Thread(target=self._parts.reconciler.run, args=(self._stop,), name="reconciler", daemon=True),
         ]
         threads[0].start()

@@ -37,7 +37,7 @@ class Pulse:
 
     Args:
         work_waits: whether there are messages this worker could take.
-        clocks: seconds since the epoch, as in the ledger; seconds of a clock that nobody sets.
+        clock: seconds of a clock that nobody sets.
         end: ends this process, at once.
     """
 
@@ -47,21 +47,21 @@ class Pulse:
         owner: str,
         limits: PulseLimits,
         work_waits: Callable[[], bool],
-        clocks: tuple[Callable[[], float], Callable[[], float]],
+        clock: Callable[[], float],
         end: Callable[[], None],
     ) -> None:
         self._ledger = ledger
         self._owner = owner
         self._limits = limits
         self._work_waits = work_waits
-        self._clock, self._steady = clocks
+        self._clock = clock
         self._end = end
         self._held: tuple[str, Chunk] | None = None
-        self._last_step = self._steady()
+        self._last_step = self._clock()
 
     def step(self) -> None:
         """Something was done."""
-        self._last_step = self._steady()
+        self._last_step = self._clock()
 
     def hold(self, job_id: str, chunk: Chunk) -> None:
         """This chunk is worked on, and its lease renewed, until `let_go`."""
@@ -75,11 +75,11 @@ class Pulse:
 
     def beat(self) -> None:
         """Renew, or look whether there would be work. Raises StoreUnavailableError: then nobody could work."""
-        silent_s = self._steady() - self._last_step
+        silent_s = self._clock() - self._last_step
         if (held := self._held) is not None:
             if silent_s > self._limits.busy_s:
                 self._give_up("stalled", silent_s)
-            self._ledger.renew(*held, self._owner, self._clock(), self._limits.lease_s)
+            self._ledger.renew(*held, self._owner, self._limits.lease_s)
         elif not self._work_waits():
             self.step()
         elif silent_s > self._limits.idle_s:

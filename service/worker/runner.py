@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
@@ -41,12 +42,11 @@ class Holder:
 
     Attributes:
         owner: its name in the ledger.
-        clock: seconds since the epoch.
+        lease_s: how long it may be silent.
     """
 
     owner: str
     lease_s: float
-    clock: Callable[[], float] = time.time
 
 
 class Runner:
@@ -71,13 +71,13 @@ class Runner:
         self._scorer = scorer
         self._pulse = pulse
         self._submit = submit
-        self._owner, self._lease_s, self._clock = holder.owner, holder.lease_s, holder.clock
+        self._owner, self._lease_s = holder.owner, holder.lease_s
         self._job = lru_cache(maxsize=16)(ledger.job)
 
     def run(self, job_id: str, chunk: Chunk) -> None:
         """Do one chunk. A message that comes twice, late, or about what is gone does nothing."""
         try:
-            items = self._ledger.lease(job_id, chunk, self._owner, self._clock(), self._lease_s)
+            items = self._ledger.lease(job_id, chunk, self._owner, self._lease_s)
             job = self._job(job_id) if items else None
         except (UnknownJobError, ExpiredJobError, StoreUnavailableError):
             return  # what is still to be done will be offered again
@@ -113,7 +113,8 @@ class Runner:
         with self._store.create(f"{job_folder(job.id)}/rows/{segment}") as file:
             file.writelines(frame)
         self._finish(job, chunk, segment, {0: False})
-        self._ledger.signal(job.id)
+        with suppress(StoreUnavailableError):  # who waits looks at the ledger too
+            self._ledger.signal(job.id)
 
     async def _ask(self, job: Job, content: bytes) -> Iterator[bytes]:
         try:
@@ -122,6 +123,9 @@ class Runner:
             return anomaly_to_frame(await self._engine.map_anomalies(content, anomaly_options(job.options)))
         except OverloadedError:
             raise StoreUnavailableError("no decoder process is ready") from None
+        except InvalidBundleError as error:
+            _log.error("the graph failed on an upload", exc_info=error)  # its words may name files: for the log alone
+            return failure_to_frame(InvalidBundleError("the graph failed; the worker's log says why"))
         except ThorascopeError as error:
             return failure_to_frame(error)
 
@@ -129,7 +133,7 @@ class Runner:
         deadline = time.monotonic() + _RETRY_FOR_S
         while True:
             try:
-                if self._ledger.finish(job.id, chunk, segment, outcomes, self._clock()) is None:
+                if self._ledger.finish(job.id, chunk, segment, outcomes) is None:
                     self._store.delete(job_folder(job.id))  # deleted meanwhile: what we wrote goes too
             except StoreUnavailableError:
                 if time.monotonic() > deadline:
@@ -141,7 +145,7 @@ class Runner:
 
     def _give_back(self, job_id: str, chunk: Chunk) -> None:
         try:
-            self._ledger.release(job_id, chunk, self._owner, self._clock() + _LATER_S)
+            self._ledger.release(job_id, chunk, self._owner, _LATER_S)
         except StoreUnavailableError:
             return  # the lease runs out by itself
 

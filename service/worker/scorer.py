@@ -100,7 +100,8 @@ class Scorer:
     async def _bodies(self, job: Job, batch: dict[int, DecodedUpload]) -> dict[int, dict[str, Any]]:
         model = self.engine.model
         if job.task is Task.ANOMALY_MAP:
-            maps = await self.engine.map_batch(batch, job.batch_size, anomaly_options(job.options))
+            wanted = anomaly_options(job.options)
+            maps = await self.engine.map_batch(batch, job.batch_size, wanted, self._on_progress)
             return await asyncio.to_thread(
                 lambda: {place: _body(AnomalyResponse.of(found, model, "")) for place, found in maps.items()}
             )

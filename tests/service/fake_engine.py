@@ -37,6 +37,9 @@ class FakeEngine:
         self.options: list[PredictOptions | AnomalyOptions] = []
         self.failure: Exception | None = None
 
+    async def is_served(self) -> bool:
+        return self.is_ready
+
     async def start(self) -> None:
         self.is_ready = True
 

@@ -33,6 +33,11 @@ class TestHealth:
         assert {"status": "alive"} == fake_client.get("/livez").json()
         assert {"status": "ready"} == fake_client.get("/readyz").json()
 
+    @pytest.mark.parametrize("path", ["/livez", "/readyz", "/problems", "/problems/overloaded"])
+    def test_a_look_without_a_body_is_answered_alike(self, fake_client, path):
+        """HEAD is what some load balancers ask with."""
+        assert fake_client.get(path).status_code == fake_client.head(path).status_code == 200
+
     def test_an_engine_that_is_closing_is_alive_and_not_ready(self, fake_client, fake_engine):
         """And takes no more uploads."""
         fake_engine.is_ready = False
@@ -41,6 +46,16 @@ class TestHealth:
         for response in (fake_client.get("/readyz"), fake_client.post("/predict", files={"image": ("x", b"x")})):
             assert (503, "/problems/not-ready") == (response.status_code, response.json()["type"])
             assert response.headers["retry-after"]
+
+
+class TestQueries:
+    @pytest.mark.parametrize("path", ["/predict", "/v1/predict", "/anomaly-map"])
+    def test_a_parameter_that_nobody_knows_is_422(self, fake_client, chest_png, path):
+        """A slip of the pen must not be answered by default."""
+        response = fake_client.post(path, params={"tresholds": "sensitive"}, files={"image": chest_png})
+
+        assert (422, "/problems/invalid-request") == (response.status_code, response.json()["type"])
+        assert [("query", "tresholds")] == [(error["in"], error["name"]) for error in response.json()["errors"]]
 
 
 class TestModels:

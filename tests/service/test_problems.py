@@ -83,6 +83,11 @@ class TestPages:
         assert [f"/problems/{slug}" for slug in PROBLEMS] == [row["type"] for row in rows]
         assert all(f"/problems/{slug}" in fake_client.get("/problems").text for slug in PROBLEMS)
 
+    @pytest.mark.parametrize("path", ["/problems", "/problems/overloaded"])
+    def test_caches_keep_both_forms_apart(self, fake_client, path):
+        """RFC 9110, 12.5.5: what was chosen by `Accept` says so."""
+        assert "Accept" == fake_client.get(path).headers["vary"]
+
     def test_an_unknown_slug_is_a_problem_itself(self, fake_client):
         """And it is not repeated into a page."""
         response = fake_client.get("/problems/<script>")
@@ -116,6 +121,16 @@ class TestResponses:
     def test_405_lists_what_is_allowed(self, fake_client):
         """RFC 9110, 15.5.6."""
         assert "POST" == fake_client.get("/predict").headers["allow"]
+
+    @pytest.mark.parametrize(
+        ("path", "allowed"),
+        [("/v1/jobs/x", {"GET", "DELETE"}), ("/v1/jobs", {"POST"}), ("/livez", {"GET", "HEAD"})],
+    )
+    def test_405_lists_the_methods_of_all_routes_at_an_address(self, fake_client, path, allowed):
+        """Each method may have a route of its own."""
+        response = fake_client.put(path)
+
+        assert (405, allowed) == (response.status_code, set(response.headers["allow"].split(", ")))
 
     def test_an_unforeseen_failure_is_a_500_without_a_word_of_it(self, fake_client, fake_engine):
         """The log has the rest, under the same id."""

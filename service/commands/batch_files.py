@@ -1,0 +1,56 @@
+"""The files that `batch` scores: which they are, and how each is taken in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from models.errors import InvalidRequestError
+from service.jobs.intake import Intake
+
+_PIECE_BYTES = 2**20
+
+
+def draft_of(out: Path) -> Path:
+    """Where the results lie until they are complete."""
+    return out.with_name(f".{out.name}.part")
+
+
+def find_files(folder: Path, out: Path) -> list[Path]:
+    """All files in a folder and its subfolders, sorted, but for our own results, which may lie among them.
+
+    Raises:
+        InvalidRequestError: there are none.
+    """
+    own = (out, draft_of(out))
+    names, places = {path.name for path in own}, {path.resolve() for path in own}
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not (path.name in names and path.resolve() in places)
+    ]
+    if not files:
+        raise InvalidRequestError(f"{folder} holds no files")
+    return files
+
+
+def take_file(intake: Intake, name: str, path: Path) -> None:
+    """Take one file in; one that cannot be read, or an archive that is none, is refused by itself.
+
+    Raises:
+        UploadTooLargeError, OutOfStorageError, StoreUnavailableError: of the job as a whole.
+    """
+    intake.begin_file()
+    try:
+        for piece in _pieces(path):
+            intake.write(piece)
+        intake.end_file(name)
+    except InvalidRequestError as error:
+        intake.refuse(name, error)
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        raise InvalidRequestError("the file cannot be read") from error

@@ -1,0 +1,64 @@
+"""Batches: what a lost worker's half of one costs, and that it gives the same numbers."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from models.imaging.gate import GateResult, Verdict
+from models.imaging.preprocess import prepare
+from models.imaging.radiograph import ImageFormat
+from service.inference.answers import AnomalyOptions
+from service.inference.batch_engine import BatchEngine
+from service.inference.decode_pool import DecodePool
+from service.inference.local_engine import EngineLimits
+from service.inference.upload import DecodedUpload
+from tests.service.conftest import LIMITS
+
+BATCH_SIZE = 9
+OPTIONS = AnomalyOptions(masks=4, rounds=8)  # 32 passes an image: two images at once
+
+
+@pytest.fixture(scope="module")
+def engine(bundle):
+    """Its graphs alone: what comes is decoded."""
+    return BatchEngine(bundle, DecodePool(LIMITS, size=1), EngineLimits(threads=1))
+
+
+@pytest.fixture
+def map_batch(engine):
+    """Map uploads at these places; the maps, and how often progress was told."""
+    contract = engine.model.manifest.input.contract
+    pictures = np.random.default_rng(0).integers(0, 255, (BATCH_SIZE, 40, 30), np.uint8)
+
+    def map_batch(*places):
+        steps: list[None] = []
+        uploads = {
+            place: DecodedUpload(
+                prepare(pictures[place], contract), ImageFormat.PNG, None, GateResult(Verdict.ACCEPTED)
+            )
+            for place in places
+        }
+        found = asyncio.run(engine.map_batch(uploads, BATCH_SIZE, OPTIONS, lambda: steps.append(None)))
+        return found, len(steps)
+
+    return map_batch
+
+
+class TestMapBatch:
+    @pytest.mark.parametrize(("places", "runs"), [(range(BATCH_SIZE), 5), ((0, 1), 1), ((1, 2, 8), 3)])
+    def test_the_graph_runs_for_those_parts_that_hold_an_upload(self, map_batch, places, runs):
+        """So halves of a chunk that lost its worker are done in half the time; each run is a sign of life."""
+        found, steps = map_batch(*places)
+
+        assert runs == steps
+        assert set(places) == set(found)
+
+    def test_half_a_batch_gives_the_same_bits(self, map_batch):
+        """Rows do not depend on how a chunk was split."""
+        whole, _ = map_batch(*range(BATCH_SIZE))
+        part, _ = map_batch(2, 8)
+
+        for place, anomaly in part.items():
+            assert whole[place].map.score == anomaly.map.score
+            np.testing.assert_array_equal(whole[place].map.calibrated, anomaly.map.calibrated)

@@ -1,0 +1,95 @@
+"""What `batch` takes in, and whom it blames for what it cannot take."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from models.errors import InvalidRequestError
+from service.__main__ import main
+from service.commands.batch_files import draft_of, find_files, take_file
+from service.jobs.errors import OutOfStorageError
+from service.jobs.folder_store import FolderStore
+from service.jobs.intake import Intake, IntakeLimits, Question
+from service.jobs.job import Task
+from service.jobs.memory_ledger import MemoryLedger
+from service.jobs.results import read_rows
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path) -> Path:
+    """Two files, one in a subfolder."""
+    folder: Path = tmp_path / "scans"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"first")
+    (folder / "deep" / "b.png").write_bytes(b"second")
+    return folder
+
+
+class TestFindFiles:
+    def test_our_own_results_are_no_input(self, folder):
+        """The next run, with the same words, finds the same files, and so the same job; a draft may have been left."""
+        out = folder / "deep" / "rows.jsonl"
+        before = find_files(folder, out)
+        out.write_text("{}")
+        draft_of(out).write_text("{")
+
+        assert [folder / "a.png", folder / "deep" / "b.png"] == before == find_files(folder, out)
+
+    def test_a_file_of_that_name_elsewhere_is_one(self, folder, tmp_path):
+        """Names alone tell nothing."""
+        (folder / "rows.jsonl").write_text("{}")
+
+        assert folder / "rows.jsonl" in find_files(folder, tmp_path / "rows.jsonl")
+
+    def test_a_folder_with_nothing_else_holds_no_files(self, tmp_path):
+        """There would be nothing to answer."""
+        (tmp_path / "rows.jsonl").write_text("{}")
+        with pytest.raises(InvalidRequestError, match="no files"):
+            find_files(tmp_path, tmp_path / "rows.jsonl")
+
+
+class TestTakeFile:
+    def test_a_file_that_cannot_be_read_gets_a_row_that_says_so(self, folder, tmp_path):
+        """The others are taken; the file may have gone since it was found."""
+        store, ledger = FolderStore(tmp_path / "store"), MemoryLedger()
+        intake = Intake(store, IntakeLimits(), "one")
+        for name in ("a.png", "gone.png", "deep/b.png"):
+            take_file(intake, name, folder / name)
+        intake.commit(ledger, Question(Task.PREDICT, 8), None, 1.0)
+
+        assert 3 == ledger.status("one").job.total
+        assert ["gone.png"] == [name for name, row in read_rows(ledger, store, "one") if row.failure]
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+    def test_a_full_disk_is_not_the_files_fault(self, folder, tmp_path):
+        """It ends the run; rows that blame the files would be final."""
+        packs = tmp_path / "store/jobs/one/uploads/packs"
+        packs.mkdir(parents=True)
+        (packs / f".0.{os.getpid()}").symlink_to("/dev/full")
+        (folder / "a.png").write_bytes(bytes(2**20))
+        intake = Intake(FolderStore(tmp_path / "store"), IntakeLimits(), "one")
+        with pytest.raises(OutOfStorageError):
+            take_file(intake, "a.png", folder / "a.png")
+        intake.discard()
+
+
+def test_batch__says_what_is_wrong_with_an_option(run_batch):
+    """As the API does of a form; exit status 2, and no traceback."""
+    status, said = run_batch("--rounds", "0")
+
+    assert 2 == status
+    assert "thorascope: form field rounds: " in said
+
+
+@pytest.fixture(name="run_batch")
+def _run_batch(folder, tmp_path, bundle_dir, monkeypatch, capsys):
+    """`batch` over the folder; it is to end before it looks for a Redis."""
+    monkeypatch.setenv("THORASCOPE_BUNDLE_DIR", str(bundle_dir))
+    monkeypatch.setenv("THORASCOPE_DATA_DIR", str(tmp_path / "data"))
+
+    def run(*arguments: str) -> tuple[int, str]:
+        status = main(["batch", str(folder), "--out", str(tmp_path / "rows.jsonl"), *arguments])
+        return status, capsys.readouterr().err
+
+    return run
