@@ -17,7 +17,7 @@ from training.carry_out import carry_out
 from training.data.crops import statistics_table
 from training.data.dataset import Row
 from training.engine import Engine
-from training.material import Labelled, Sources, labelled, plain
+from training.material import Labelled, Sources, labelled, normals, plain
 from training.metrics import AurocReport, auroc_report
 from training.out_of_fold import OUT_OF_FOLD, OutOfFold, write_out_of_fold
 from training.recipes.crossval_types import CrossvalRecipe
@@ -103,7 +103,12 @@ class _Part:
 def _trained(
     member: FinetuneRecipe | ProbeRecipe, sources: Sources, start: Path | None, folder: Path, execution: Execution
 ) -> Classifier | None:
-    if not (folder / NETWORK).exists():
+    if (folder / NETWORK).exists():
+        rows = labelled(member, sources).rows
+        if isinstance(member, ProbeRecipe):
+            rows = (*rows, *normals(member, sources))
+        Run(folder, is_writer=False).describe(member, rows, start)  # of this recipe, on these images?
+    else:
         run = execution.open_run(folder)
         if not carry_out(member, sources, start, run, execution.engine, execution.fabric):
             return None

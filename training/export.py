@@ -22,7 +22,7 @@ from models.runtime.manifest import (
 from models.runtime.session import Session, open_session
 from training import parity
 from training.calibration import calibration_error_by_chance, expected_calibration_error
-from training.data.dataset import Row, label_matrix
+from training.data.dataset import DataError, Row, label_matrix
 from training.data.packed import read_input
 from training.graph_files import CLASSIFIER, RECONSTRUCTOR, Networks, write_graphs
 from training.lending import lend_weights
@@ -77,7 +77,10 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
 
     Raises:
         training.parity.ParityError: a graph differs from its network.
+        training.data.dataset.DataError: there are no held-out images.
     """
+    if len(material.held_out) < 2:
+        raise DataError("a bundle is measured on held-out images with all labels; there are none")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bundle.json").unlink(missing_ok=True)
     contract = InputContract(networks.side_px)

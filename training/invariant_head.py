@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -87,11 +88,14 @@ def features_of(
     with fabric.autocast():
         is_rounded = torch.is_autocast_enabled(fabric.device.type)
     sizes = [recipe.image_size_px, recipe.given_px, recipe.views]
-    key = [digest, [str(row.file) for row in rows], *sizes, is_rounded]
+    seen = hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
+    key = [digest, seen, [str(row.file) for row in rows], *sizes, is_rounded]
     path = folder / f"features-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(path, _features(probe, images, recipe, fabric))
+        partial = path.with_suffix(f".{os.getpid()}.partial.npy")
+        np.save(partial, _features(probe, images, recipe, fabric))
+        partial.rename(path)
     return np.load(path).astype(np.float64)  # type: ignore[no-any-return]
 
 

@@ -137,7 +137,7 @@ def _supervised(recipe: Supervised, dataset: Dataset, split: str) -> list[Row]:
     if recipe.known != "any":
         rows = [row for row in rows if (row.known == complete) == (recipe.known == "all")]
     if split == "train" and not recipe.keep_boxes:
-        rows = without_patients_of(rows, [row for row in rows if row.has_box])
+        rows = without_patients_of(rows, [row for row in dataset.rows if row.has_box])
     return rows
 
 
@@ -156,7 +156,10 @@ def _held(recipe: Supervised, datasets: Sequence[Dataset], sources: Sources) -> 
 
 
 def _permitted(rows: Sequence[Row], sources: Sources) -> list[Row]:
-    return [row for row in rows if row.may_ship or sources.any_licence]
+    permitted = [row for row in rows if row.may_ship or sources.any_licence]
+    if rows and not permitted:
+        raise DataError("the terms of these images do not let weights be passed on; --any-licence takes them anyway")
+    return permitted
 
 
 def _share(rows: list[Row], share: float) -> list[Row]:

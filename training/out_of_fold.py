@@ -39,9 +39,11 @@ class OutOfFold:
         """The other's rows in the order of these.
 
         Raises:
-            ValueError: they are of other images or findings.
+            ValueError: they are of other images or findings, or two images have one name.
         """
         places = {file: place for place, file in enumerate(other.files)}
+        if len(places) < len(other.files):
+            raise ValueError("out-of-fold scores name two images alike, so they cannot be laid beside others")
         if set(places) != set(self.files) or other.findings != self.findings:
             raise ValueError("out-of-fold scores that are laid together are of the same images and findings")
         order = [places[file] for file in self.files]

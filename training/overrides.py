@@ -2,8 +2,9 @@
 
 import ast
 from dataclasses import fields, is_dataclass, replace
+from enum import Enum
 from pathlib import Path
-from typing import TypeVar, cast, get_args, get_type_hints
+from typing import Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 Recipe = TypeVar("Recipe")
 
@@ -34,10 +35,18 @@ def _replaced(recipe: object, path: list[str], text: str, assignment: str) -> ob
     if not rest and text == "None" and type(None) in get_args(get_type_hints(type(recipe))[name]):
         return replace(recipe, **{name: None})
     value = _replaced(old, rest, text, assignment) if rest else _parsed(text, old, assignment)
+    hint = get_type_hints(type(recipe))[name]
+    if get_origin(hint) is Literal and value not in get_args(hint):
+        raise ValueError(f"--set {assignment}: it is one of {', '.join(map(str, get_args(hint)))}")
     return replace(recipe, **{name: value})
 
 
 def _parsed(text: str, old: object, assignment: str) -> object:
+    if isinstance(old, Enum):
+        known = [str(member.value) for member in type(old)]
+        if text not in known:
+            raise ValueError(f"--set {assignment}: it is one of {', '.join(known)}")
+        return type(old)(text)
     if isinstance(old, str):
         return text
     if isinstance(old, Path):

@@ -21,7 +21,7 @@ GRADCAM_TOLERANCE = 1e-3  # of scaled maps: min-max adds 1e-7 to its divisor, so
 FAINT_MAP = 1e-5  # below this a raw map is rounding noise
 
 
-class ParityError(Exception):
+class ParityError(ValueError):
     """An exported graph differs from its network by more than the tolerance."""
 
 

@@ -82,6 +82,11 @@ class Run:
             kept = "the one saved before is intact" if (self.folder / CHECKPOINT).exists() else "there was none before"
             raise OSError(f"{self.folder / CHECKPOINT} could not be written ({error}); {kept}") from error
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the folder holds a checkpoint, or the network that a run leaves at its end."""
+        return any((self.folder / name).exists() for name in (CHECKPOINT, NETWORK))
+
     def load(self) -> dict[str, Any] | None:
         """The state saved last, or None for a fresh run; lines of the log that it does not know are cut off."""
         path = self.folder / CHECKPOINT
@@ -97,10 +102,11 @@ class Run:
         """Write `run.json`: the recipe as run, overrides included, what it was run on and what it started from.
 
         Raises:
-            ValueError: there is a checkpoint, and it was made by another recipe, on other images or from another start.
+            ValueError: there is a checkpoint or a finished network, and it was made by another recipe, on other images
+                or from another start.
         """
         description = described(recipe, rows, start)
-        if (self.folder / CHECKPOINT).exists() and (changed := _differences(self.description(), description)):
+        if self.is_begun and (changed := _differences(self.description(), description)):
             raise ValueError(f"{self.folder} cannot go on, it was begun otherwise: {'; '.join(changed)}")
         self._files = [str(row.file) for row in rows]
         if self._is_writer:

@@ -7,9 +7,14 @@ from numpy.typing import NDArray
 def expected_calibration_error(
     probabilities: NDArray[np.floating], labels: NDArray[np.floating], *, bins: int = 10
 ) -> float:
-    """Mean gap between probability and observed share over equally filled bins, all findings pooled."""
+    """Mean gap between probability and observed share over equally filled bins, all findings pooled.
+
+    Where equal probabilities fall into two bins, each gets its part of their mean label: no order of rows matters.
+    """
     known = ~np.isnan(labels)
-    scores, present = probabilities[known], labels[known]
+    scores = probabilities[known]
+    _, place, times = np.unique(scores, return_inverse=True, return_counts=True)
+    present = (np.bincount(place, labels[known]) / times)[place]
     order = np.argsort(scores, kind="stable")
     gaps = [
         abs(float(scores[part].mean() - present[part].mean())) * len(part)

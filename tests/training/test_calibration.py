@@ -103,6 +103,14 @@ def test_brier_score__of_nothing_is_undefined():
     assert brier_score(np.array([0.5]), np.array([np.nan])) is None
 
 
+def test_expected_calibration_error__is_of_no_order_where_probabilities_are_equal():
+    """A constant 0.5 at a prevalence of 0.5 is right, whether the rows are sorted by label or not."""
+    labels = np.repeat([0.0, 1.0], 50)
+
+    for order in (np.arange(100), np.random.default_rng(0).permutation(100)):
+        assert expected_calibration_error(np.full(100, 0.5), labels[order]) == pytest.approx(0, abs=1e-12)
+
+
 def test_calibration_error_by_chance__is_what_right_probabilities_show():
     """Fewer images, more of it; a wrong calibration shows more than chance."""
     probabilities = np.random.default_rng(2).beta(1, 4, (400, 3))

@@ -134,3 +134,14 @@ class TestRandAugment:
     def test_none_changes_nothing(self):
         """For runs without augmentation."""
         assert torch.equal(ramp(2), RandAugment(NO_AUGMENT)(ramp(2), torch.zeros(2, dtype=torch.int64)))
+
+
+def test_crop__has_coordinates_of_full_precision_whatever_the_network_computes_in():
+    """In bfloat16 they are off by up to half a pixel."""
+    images = torch.randint(0, 256, (4, 256, 256), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    theta = draw_crops(4, (0.5, 1.0), torch.Generator().manual_seed(1))
+
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = cut(images, theta, 224)
+
+    assert torch.equal(cut(images, theta, 224), mixed)

@@ -123,6 +123,22 @@ def test_members_that_are_done_are_not_trained_again(place):
     assert np.array_equal(again.logits, outcome.logits)
 
 
+def test_members_of_another_recipe_are_not_taken_for_this_one_s(place):
+    """Of other folds, they would have seen what they are scored on."""
+    sources, folder, _ = place
+
+    with pytest.raises(ValueError, match="begun otherwise"):
+        crossval(replace(RECIPE, folds=4), sources, None, folder, execution())
+
+
+def test_scores_that_name_two_images_alike_are_not_laid_beside_others(place):
+    """Every frontal image of CheXpert has the same name."""
+    twice = replace(place[2], files=("view1_frontal.jpg",) * len(place[2].files))
+
+    with pytest.raises(ValueError, match="two images alike"):
+        twice.aligned(twice)
+
+
 def test_some_folds_may_never_be_held_out(place):
     """Then their images have no scores, and the ensemble is of the members that there are."""
     sources, folder, _ = place

@@ -25,7 +25,7 @@ from training.calibration import fit
 from training.commands.export import classifier_of, reconstructor_of
 from training.committee import Committee
 from training.data.crops import normalise
-from training.data.dataset import label_matrix
+from training.data.dataset import DataError, label_matrix
 from training.data.manifest import read_manifest
 from training.export import Material, export
 from training.graph_files import Networks
@@ -130,6 +130,26 @@ def test_a_card_says_where_encoder_and_painter_are_one_and_flatters_no_more_than
     assert "- Classifier: " in card
     assert "It started from the masked autoencoder that also paints." in card
     assert "flatters" not in card
+
+
+def test_export__leaves_a_bundle_alone_where_nothing_was_held_out(tmp_path, networks, material):
+    """No number could be put on its card."""
+    (tmp_path / "bundle.json").write_text("{}")
+
+    with pytest.raises(DataError, match="held-out"):
+        export(RECIPE, networks, replace(material, held_out=[]), tmp_path)
+
+    assert (tmp_path / "bundle.json").exists()
+
+
+@pytest.mark.parametrize(("name", "value"), [("normalisation", "imagenet"), ("geometry", "center-crop")])
+def test_a_run_that_saw_otherwise_than_a_bundle_shows_is_not_exported(tmp_path, name, value):
+    """Its graph would agree with its network, and both with nothing that was measured."""
+    described = DESCRIPTION | {"recipe": DESCRIPTION["recipe"] | {name: value}}
+    (tmp_path / "run.json").write_text(json.dumps(described))
+
+    with pytest.raises(ValueError, match=f"{name} .*; this run had {value}"):
+        classifier_of(tmp_path)
 
 
 def test_export__without_parity_writes_no_manifest(tmp_path, networks, material, monkeypatch):

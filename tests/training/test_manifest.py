@@ -74,6 +74,12 @@ class TestLabels:
         with pytest.raises(DataError, match=r"m\.csv line 3: 'edema' is none of the 14 findings"):
             read_manifest(path)
 
+    @pytest.mark.parametrize("label", ["", "No Finding;Mass"])
+    def test_a_complete_row_says_what_it_knows(self, tmp_path, label):
+        """A blank is no "No Finding", and nobody has both."""
+        with pytest.raises(DataError, match="a complete row names findings, or 'No Finding'"):
+            read_manifest(write_csv(tmp_path / "m.csv", [{"file": "a.png", "label": label}]))
+
     def test_another_source_may_name_anything(self, tmp_path):
         """COVID-19 is none of the 14, and such a row says nothing about them."""
         (row,) = read_manifest(write_csv(tmp_path / "m.csv", [record(label="COVID-19")]))
@@ -101,6 +107,17 @@ class TestTable:
         """One line, not a traceback."""
         with pytest.raises(DataError, match=r"m\.csv is missing"):
             read_manifest(tmp_path / "m.csv")
+
+    @pytest.mark.parametrize(
+        ("splits", "message"),
+        [(("train", "val"), "two splits"), (("train", ""), "some rows have a split, others none")],
+    )
+    def test_a_patient_on_both_sides_is_refused(self, tmp_path, splits, message):
+        """By every command, since all read the table here."""
+        path = write_csv(tmp_path / "m.csv", [record(split=split, patient_group="p") for split in splits])
+
+        with pytest.raises(DataError, match=message):
+            read_folder(path)
 
     def test_a_folder_stands_for_its_manifest(self, tmp_path):
         """As the other data sets are named by their folders."""

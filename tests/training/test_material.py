@@ -54,6 +54,48 @@ def test_labelled__takes_rows_by_what_is_known_of_them(tmp_path, known, count):
         assert 13 == np.isnan(material.data.labels).sum()
 
 
+def rewritten(table, change):
+    """The table after `change` has had its rows of the training split."""
+    with table.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    change([row for row in rows if row["split"] == "train"])
+    with table.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, [*rows[0], "has_bbox"])
+        writer.writeheader()
+        writer.writerows(rows)
+    return table
+
+
+def test_labelled__leaves_out_a_patient_whose_box_is_on_an_image_without_labels(tmp_path):
+    """That image is no training image, but the patient is measured on all the same."""
+
+    def change(rows):
+        boxed, other = rows[:2]
+        boxed |= {"label": "Unlabelled", "nih_index": "", "has_bbox": "1", "patient_group": other["patient_group"]}
+
+    recipe = FinetuneRecipe(
+        name="tiny",
+        encoder="slim18",
+        optim=Optim(epochs=1, batch=1, base_lr=0, warmup_epochs=0),
+        packed_size_px=40,
+        keep_boxes=False,
+    )
+    table = rewritten(write_manifest_csv(tmp_path, 32), change)
+
+    assert 14 == len(labelled(recipe, Sources({"manifest": table}, tmp_path / "cache")).rows)
+
+
+def test_labelled__says_which_licence_leaves_nothing(tmp_path):
+    """Not that labels are missing."""
+    table = rewritten(write_manifest_csv(tmp_path), lambda rows: [row.update(weights_ok="no") for row in rows])
+    recipe = FinetuneRecipe(
+        name="tiny", encoder="slim18", optim=Optim(epochs=1, batch=1, base_lr=0, warmup_epochs=0), packed_size_px=40
+    )
+
+    with pytest.raises(DataError, match="--any-licence"):
+        labelled(recipe, Sources({"manifest": table}, tmp_path / "cache"))
+
+
 def read_as_normal(folder, weights_ok="yes"):
     """Sixteen phantoms of the training split, of which four come without labels from a source of normals."""
     table = write_manifest_csv(folder, 32)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from models.imaging.preprocess import Geometry
 from training.overrides import override
 from training.recipes.vit_tiny16_cpu import FINETUNE, PRETRAIN
 
@@ -41,6 +42,17 @@ def test_a_whole_number_is_a_fine_rate():
 def test_none_is_a_value_where_the_recipe_allows_it():
     """The head is then kept as it was trained."""
     assert override(FINETUNE, "refit_head=None").refit_head is None
+
+
+def test_a_geometry_is_one_and_not_its_name():
+    """Text would compare unequal to it, and another geometry be taken."""
+    assert Geometry.CENTER_CROP is override(FINETUNE, "geometry=center-crop").geometry
+
+
+@pytest.mark.parametrize("assignment", ["geometry=square", "known=complete", "normalisation=imagnet"])
+def test_a_choice_that_there_is_not_is_refused_with_those_there_are(assignment):
+    with pytest.raises(ValueError, match="it is one of"):
+        override(FINETUNE, assignment)
 
 
 @pytest.mark.parametrize(

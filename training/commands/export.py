@@ -63,6 +63,9 @@ def run(options: argparse.Namespace) -> bool:
     return True
 
 
+_SHOWN = {"normalisation": "grey", "geometry": "letterbox"}  # what the exported graphs and the bundle's contract do
+
+
 def committee_of(
     folders: Sequence[Path],
 ) -> tuple[Classifier | Committee | KeptClassifier, Sequence[Mapping[str, Any]]]:
@@ -111,7 +114,11 @@ def classifier_of(folder: Path) -> tuple[Classifier | KeptClassifier, Sequence[M
 
 
 def _of_run(folder: Path) -> tuple[Network, Mapping[str, Any]]:
-    return load(folder / NETWORK).eval(), Run(folder).description()
+    description = Run(folder).description()
+    for name, wanted in _SHOWN.items():
+        if (stated := description["recipe"].get(name, wanted)) != wanted:
+            raise ValueError(f"{folder}: a bundle's graphs are for {name} {wanted}; this run had {stated}")
+    return load(folder / NETWORK).eval(), description
 
 
 def _kept_reconstructor(bundle: Bundle) -> tuple[KeptReconstructor, Mapping[str, Any]]:

@@ -7,10 +7,11 @@ from pathlib import Path
 from lightning_fabric import Fabric
 
 from training.carry_out import carry_out
+from training.commands.numbers import count, positive
 from training.commands.rows import sources_of
 from training.engine import Engine, default_engine
 from training.recipes.types import Recipe
-from training.run import CHECKPOINT, Run
+from training.run import Run
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +29,8 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--device", choices=["cpu", "cuda"], default=usual.device)
     group.add_argument("--precision", choices=["32-true", "bf16-mixed"], help=f"default here: {usual.precision}")
     group.add_argument("--compile", action=argparse.BooleanOptionalAction, help="torch.compile; default on a GPU")
-    group.add_argument("--micro-batch", type=int, metavar="N", help="images at once; a step accumulates them")
-    group.add_argument("--workers", type=int, metavar="N", help="processes that prepare batches")
+    group.add_argument("--micro-batch", type=positive, metavar="N", help="images at once; a step accumulates them")
+    group.add_argument("--workers", type=count, metavar="N", help="processes that prepare batches")
     group.add_argument("--deterministic", action="store_true", help="deterministic kernels alone")
     group.add_argument("--resident", action=argparse.BooleanOptionalAction, help="keep all images on the device")
     group.add_argument("--checkpoint-minutes", type=float, default=10.0, metavar="M", help="between checkpoints")
@@ -52,14 +53,14 @@ def engine_of(options: argparse.Namespace) -> Engine:
 
 def open_run(folder: Path, options: argparse.Namespace, fabric: Fabric) -> Run:
     """A run's folder, refused where it would be overwritten by mistake."""
-    if options.resume is None and (folder / CHECKPOINT).exists():
-        raise ValueError(f"{folder} holds a checkpoint: add --resume auto to go on, or name another folder")
     run = Run(
         folder,
         interval_s=60 * options.checkpoint_minutes,
         is_writer=fabric.is_global_zero,
         has_board=fabric.is_global_zero,
     )
+    if options.resume is None and run.is_begun:
+        raise ValueError(f"{folder} holds a run already: add --resume auto to go on, or name another folder")
     run.stop_on_sigterm()
     return run
 

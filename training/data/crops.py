@@ -85,8 +85,9 @@ def crop(images: Tensor, theta: Tensor, side_px: int) -> Tensor:
     Returns:
         (B, side_px, side_px) uint8.
     """
-    grid = functional.affine_grid(theta, [len(images), 1, side_px, side_px], align_corners=False)
-    crops = functional.grid_sample(
-        images.unsqueeze(1).float(), grid, mode="bicubic", padding_mode="border", align_corners=False
-    )
+    with torch.autocast(images.device.type, enabled=False):  # coordinates in bfloat16 are off by up to half a pixel
+        grid = functional.affine_grid(theta.float(), [len(images), 1, side_px, side_px], align_corners=False)
+        crops = functional.grid_sample(
+            images.unsqueeze(1).float(), grid, mode="bicubic", padding_mode="border", align_corners=False
+        )
     return crops.squeeze(1).round_().clamp_(0, 255).to(torch.uint8)

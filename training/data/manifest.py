@@ -5,6 +5,7 @@ from pathlib import Path
 
 from models.labels import CHESTXRAY14
 from training.data.dataset import SPLITS, DataError, Dataset, Row
+from training.data.splits import check_disjoint
 
 NAME = "manifest"
 FILE = "manifest.csv"
@@ -24,9 +25,16 @@ def read_folder(path: Path) -> Dataset:
 
     Args:
         path: the CSV, or the folder of a `manifest.csv`.
+
+    Raises:
+        DataError: as `read_manifest`; a patient is in two splits, or some rows have a split and others none.
     """
     table = path / FILE if path.is_dir() else path
-    return Dataset(NAME, CHESTXRAY14, tuple(read_manifest(table)), lists=(table,))
+    rows = tuple(read_manifest(table))
+    if len({bool(row.split) for row in rows}) > 1:
+        raise DataError(f"{table.name}: some rows have a split, others none")
+    check_disjoint(rows)
+    return Dataset(NAME, CHESTXRAY14, rows, lists=(table,))
 
 
 def read_manifest(path: Path) -> list[Row]:
@@ -38,7 +46,8 @@ def read_manifest(path: Path) -> list[Row]:
 
     Raises:
         DataError: there is no such file, a needed column is missing, a row has more or fewer fields than the header or
-            names no known split, or a row that is complete names anything but the 14 findings.
+            names no known split, or a row that is complete names anything but the 14 findings, nothing at all, or
+            findings beside "No Finding".
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
@@ -64,6 +73,8 @@ def _row(record: dict[str, str], folder: Path, place: str) -> Row:
         known = _KNOWN
         if unknown := sorted(names - _KNOWN - {NO_FINDING}):
             raise DataError(f"{place}: {unknown[0]!r} is none of the 14 findings")
+        if not names or (labels and NO_FINDING in names):
+            raise DataError(f"{place}: a complete row names findings, or {NO_FINDING!r}; here {record['label']!r}")
     else:
         known = labels | ({"Pneumonia"} if NO_FINDING in names else frozenset())
     return Row(
