@@ -81,6 +81,8 @@ def _labelled(
     if isinstance(recipe, FinetuneRecipe) and recipe.refit_head is not None:
         require_both_kinds(material.findings, material.data.labels)
     network = build_classifier(recipe, len(material.findings))
+    if isinstance(recipe, FinetuneRecipe) and recipe.refit_head is not None and not isinstance(network, VitClassifier):
+        raise ValueError(f"{recipe.name}: refit_head is for vision transformers")  # the recipe's mistake
     if start is not None:
         initialise_encoder(network, start)
     if isinstance(network, SlimClassifier):

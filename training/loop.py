@@ -1,5 +1,6 @@
 """The one training loop: steps, learning rate, accumulation, log, checkpoints. What a step does is the caller's."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -142,14 +143,15 @@ def micro_batches(batch: Batch, size: int | None, world: int) -> Iterator[tuple[
 
     Args:
         batch: tensors with one entry a row; perhaps `weight`, with `total_weight` over all processes.
-        size: rows a part; None leaves the batch whole.
+        size: rows a part, at most; None leaves the batch whole.
         world: number of processes.
     """
     batch = dict(batch)
     total_weight = batch.pop("total_weight", None)
     num_rows = len(batch["rows"])
-    for begin in range(0, num_rows, size or num_rows):
-        part = {name: values[begin : begin + (size or num_rows)] for name, values in batch.items()}
+    num_parts = math.ceil(num_rows / (size or num_rows))
+    for place in range(num_parts):  # dealt out in turn, so that each part has its share of every data set
+        part = {name: values[place::num_parts] for name, values in batch.items()}
         if total_weight is None:
             yield part, len(part["rows"]) / num_rows
         else:

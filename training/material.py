@@ -163,11 +163,19 @@ def _permitted(rows: Sequence[Row], sources: Sources) -> list[Row]:
 
 
 def _share(rows: list[Row], share: float) -> list[Row]:
-    """All rows of a part of the patients; a larger part contains every smaller one."""
+    """All rows of a part of the patients; a larger part contains every smaller one.
+
+    The hash is of more than the patient's name, since readers hold out patients by the hash of that
+    (`training.data.splits`): those with the lowest are gone already.
+    """
     if share >= 1:
         return rows
     limit = share * 2**64
-    return [row for row in rows if int.from_bytes(hashlib.sha256(row.patient.encode()).digest()[:8], "big") < limit]
+    return [row for row in rows if int.from_bytes(_digest(row.patient)[:8], "big") < limit]
+
+
+def _digest(patient: str) -> bytes:
+    return hashlib.sha256(f"share of {patient}".encode()).digest()
 
 
 def _packed(recipe: Recipe, chosen: Sequence[Sequence[Row]], sources: Sources) -> PackedImages:

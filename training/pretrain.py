@@ -53,7 +53,14 @@ def pretrain(
     Raises:
         CheckpointError: the start cannot be read, or holds another network than the recipe's.
         FloatingPointError: the loss is not finite.
+        ValueError: momentum contrast in micro-batches.
     """
+    if (
+        isinstance(recipe, MocoRecipe)
+        and engine.micro_batch
+        and engine.micro_batch * fabric.world_size < recipe.optim.batch
+    ):
+        raise ValueError("momentum contrast moves its keys' encoder once a forward pass: it takes no --micro-batch")
     torch.manual_seed(recipe.seed)
     resident = to_device(images, fabric.device) if engine.holds(images.num_bytes) else None
     pixels = Pixels(

@@ -11,7 +11,7 @@ from tests.training.execution import ENGINE, StopAfter, alone, losses, packed
 from tests.training.tiny import FINETUNE, SIDE_PX, phantoms
 from training.average import rising_average
 from training.data.crops import normalise, statistics_table
-from training.finetune import LabelledImages, finetune
+from training.finetune import LabelledImages, finetune, optimizer_of
 from training.objectives import exclusive_cross_entropy, masked_bce
 from training.run import Run
 from training.selection import Held, logits_of, selection_number
@@ -207,3 +207,21 @@ class TestSelection:
         held = Held(np.zeros((3, 8, 8), np.uint8), labels, np.zeros((3, 2, 3), np.float32), is_exclusive=True)
 
         assert pytest.approx(2 / 3) == selection_number(held, labels[[0, 1, 1]])
+
+
+def test_every_layer_has_the_rate_that_the_recipe_gives_it():
+    """Layer decay and weight decay reach the optimizer; biases do not decay."""
+    recipe = replace(FINETUNE, optim=replace(FINETUNE.optim, epochs=1, batch=16, warmup_epochs=0, weight_decay=0.05))
+    network = build_classifier(recipe, 2)
+    weights = dict(network.named_parameters())
+    optimizer = optimizer_of(recipe, network)
+    scale_of = {
+        id(weight): (group["lr_scale"], group["weight_decay"])
+        for group in optimizer.param_groups
+        for weight in group["params"]
+    }
+
+    assert (1.0, 0.05) == scale_of[id(weights["head.weight"])]
+    assert pytest.approx((0.65, 0.05)) == scale_of[id(weights["blocks.11.attn.qkv.weight"])]
+    assert pytest.approx((0.65**12, 0.05)) == scale_of[id(weights["blocks.0.attn.qkv.weight"])]
+    assert pytest.approx((0.65**12, 0.0)) == scale_of[id(weights["blocks.0.attn.qkv.bias"])]

@@ -1,6 +1,7 @@
 """What a training set says of itself, and which rows it has."""
 
 import csv
+import hashlib
 
 import numpy as np
 import pytest
@@ -9,9 +10,9 @@ from tests.training.tiny import write_manifest_csv
 from training.data.dataset import DataError
 from training.data.packed import PackedImages
 from training.finetune import LabelledImages
-from training.material import Labelled, Sources, labelled, normals
+from training.material import Labelled, Sources, labelled, normals, unlabelled
 from training.recipes.probe_types import ProbeRecipe
-from training.recipes.types import FinetuneRecipe, Optim
+from training.recipes.types import FinetuneRecipe, Optim, PretrainRecipe
 
 
 def test_prevalence__counts_known_labels_alone():
@@ -94,6 +95,28 @@ def test_labelled__says_which_licence_leaves_nothing(tmp_path):
 
     with pytest.raises(DataError, match="--any-licence"):
         labelled(recipe, Sources({"manifest": table}, tmp_path / "cache"))
+
+
+def test_unlabelled__takes_a_share_that_has_nothing_to_do_with_who_is_held_out(tmp_path):
+    """Readers hold out those with the lowest hash; a share by the same hash would begin with patients who are gone."""
+    table = write_manifest_csv(tmp_path, 64)
+
+    def change(rows):
+        by_hash = sorted(rows, key=lambda row: hashlib.sha256(row["patient_group"].encode()).digest())
+        for row in by_hash[: len(rows) // 2]:
+            row["split"] = "val"
+
+    recipe = PretrainRecipe(
+        name="tiny",
+        encoder="vit_tiny",
+        decoder="128x2h4",
+        optim=Optim(epochs=1, batch=1, base_lr=0, warmup_epochs=0),
+        packed_size_px=40,
+        share=0.5,
+    )
+    rows = unlabelled(recipe, Sources({"manifest": rewritten(table, change)}, tmp_path / "cache")).rows
+
+    assert 4 <= len(rows) <= 12  # of 16, where the lowest half of all hashes is held out
 
 
 def read_as_normal(folder, weights_ok="yes"):

@@ -115,6 +115,14 @@ def test_accumulating_a_step_changes_its_loss_by_rounding_alone(tmp_path):
     assert losses(tmp_path / "whole") != losses(tmp_path / "parts")
 
 
+def test_momentum_contrast_takes_no_micro_batches(tmp_path):
+    """Each forward pass moves the keys' encoder, so a step in parts would move it several times."""
+    recipe = MocoRecipe(name="tiny", encoder="slim18", optim=replace(PRETRAIN.optim, batch=4))
+
+    with pytest.raises(ValueError, match="micro-batch"):
+        pretrain(recipe, packed(phantoms(16)), Run(tmp_path), replace(ENGINE, micro_batch=2), alone())
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(tmp_path):
     """Better no weights than broken ones: nothing is saved."""
     explosive = replace(PRETRAIN, optim=replace(PRETRAIN.optim, base_lr=1e30, warmup_epochs=0.01))

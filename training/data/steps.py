@@ -57,9 +57,12 @@ class Plan:
 
     @property
     def mine(self) -> slice:
-        """This process's part of a step's images."""
-        size = self.batch // self.world
-        return slice(self.rank * size, (self.rank + 1) * size)
+        """This process's part of a step's images, dealt out in turn.
+
+        Rows are in ascending order, data set by data set: cut into blocks, a process would see one data set alone, and
+        so would its batch norm.
+        """
+        return slice(self.rank, None, self.world)
 
 
 class Steps(TorchDataset[Batch]):

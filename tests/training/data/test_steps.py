@@ -57,7 +57,7 @@ class TestPlan:
 
 @pytest.mark.parametrize("world", [2, 4])
 def test_processes_share_what_one_would_draw(world):
-    """Joined in the order of their ranks, their parts are the whole step."""
+    """Dealt out in turn, their parts are the whole step, and each has its share of every data set."""
     labels = np.random.default_rng(0).integers(2, size=(30, 3)).astype(np.float32)
     labels[::4, 1] = np.nan
     draw = LabelDraw(labels, (0.5, 1.0))
@@ -65,7 +65,8 @@ def test_processes_share_what_one_would_draw(world):
     parts = [Steps(Plan(30, 8, seed=3, rank=rank, world=world), draw)[5] for rank in range(world)]
 
     for name in ("rows", "theta", "seeds", "labels", "weight"):
-        assert torch.equal(whole[name].nan_to_num(9), torch.cat([part[name] for part in parts]).nan_to_num(9)), name
+        joined = torch.stack([part[name] for part in parts], dim=1).flatten(0, 1)
+        assert torch.equal(whole[name].nan_to_num(9), joined.nan_to_num(9)), name
     assert {whole["weight"].sum().item()} == {part["total_weight"].item() for part in parts}
 
 
@@ -89,6 +90,15 @@ class TestMicroBatches:
         expected = (value * weight)[: world * half].sum() / weight[: world * half].sum().clamp(min=1)
 
         assert expected.item() == pytest.approx(sum(shares), rel=1e-5, abs=1e-6)
+
+    def test_each_part_has_its_share_of_every_data_set(self):
+        """Rows come data set by data set; in blocks, batch norm would see one at a time."""
+        batch = {"rows": torch.arange(12)}  # the last third from a second data set
+
+        parts = [part["rows"] for part, _ in micro_batches(batch, 3, 1)]
+
+        assert [1, 1, 1, 1] == [int((rows >= 8).sum()) for rows in parts]
+        assert list(range(12)) == sorted(torch.cat(parts).tolist())
 
     def test_without_weights_every_image_counts_alike(self):
         """Masked autoencoders hide the same number of patches in each."""
