@@ -14,7 +14,7 @@ from training.data.crops import normalise, statistics_table
 from training.finetune import LabelledImages, finetune, optimizer_of
 from training.objectives import exclusive_cross_entropy, masked_bce
 from training.run import Run
-from training.selection import Held, logits_of, selection_number
+from training.selection import Held, Selection, logits_of, selection_number
 from training.trunks import build_classifier
 
 CPU = torch.device("cpu")
@@ -225,3 +225,19 @@ def test_every_layer_has_the_rate_that_the_recipe_gives_it():
     assert pytest.approx((0.65, 0.05)) == scale_of[id(weights["blocks.11.attn.qkv.weight"])]
     assert pytest.approx((0.65**12, 0.05)) == scale_of[id(weights["blocks.0.attn.qkv.weight"])]
     assert pytest.approx((0.65**12, 0.0)) == scale_of[id(weights["blocks.0.attn.qkv.bias"])]
+
+
+def test_selection__gives_back_the_weights_of_its_best_epoch(tmp_path, monkeypatch):
+    """The second of three."""
+    numbers = iter([0.5, 0.9, 0.7])
+    monkeypatch.setattr("training.selection.selection_number", lambda *_: next(numbers))
+    network = torch.nn.Linear(SIDE_PX * SIDE_PX * 3, 2)
+    scored = torch.nn.Sequential(torch.nn.Flatten(), network)
+    selection = Selection(scored, data(with_held=True).held, range(3), tmp_path / "best.pt", alone())
+    for epoch in range(3):
+        torch.nn.init.constant_(network.weight, float(epoch))
+        selection.look(epoch)
+    selection.restore_best()
+
+    assert (0.9, 1) == (selection.best, selection.best_epoch)
+    assert {1.0} == set(network.weight.detach().unique().tolist())

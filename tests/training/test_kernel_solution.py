@@ -151,5 +151,5 @@ def test_unknown_labels_take_no_part():
 
 def test_an_unknown_kernel_is_refused():
     """`--set kernel=...` takes any text."""
-    with pytest.raises(ValueError, match="no kernel 'cubic'; there are linear, gaussian"):
+    with pytest.raises(ValueError, match="it is one of linear, gaussian"):
         override(ProbeRecipe(name="x", encoder="vit_tiny"), "kernel=cubic")

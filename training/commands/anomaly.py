@@ -1,7 +1,6 @@
 """`anomaly`: does a bundle's anomaly map show where anomalies are, and better than what knows nothing?"""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from training.anomaly.report import GroupReport, group_report
 from training.anomaly.report_text import group_json, group_lines, whole_json, whole_lines
 from training.anomaly.scoring import Group, score_methods
 from training.anomaly.whole import complete_rows, whole_report
-from training.commands.numbers import add_bootstrap_arguments, count, positive
+from training.commands.numbers import add_bootstrap_arguments, add_json_argument, count, positive, write_json
 from training.data.boxes import read_boxes
 from training.data.dataset import SPLITS, DataError, Dataset, Row
 from training.data.manifest import read_folder
@@ -52,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shuffles", type=positive, default=3, metavar="N", help="of the weights; their mean counts")
     parser.add_argument("--implant-seed", type=int, default=BENCHMARK_SEED, help="other than the benchmark's, to tune")
     add_bootstrap_arguments(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there, unrounded")
+    add_json_argument(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="draw sheets of examples there: real pictures")
 
 
@@ -87,7 +86,7 @@ def run(options: argparse.Namespace) -> bool:
     if options.findings:
         content["findings"] = _whole(dataset, bundle, methods, options)
     if options.json is not None:
-        options.json.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_json(content, options.json)
     if options.out is not None:
         _draw(groups, bundle, spec, session, options)
     return True
@@ -114,7 +113,7 @@ def _prepared(rows: Sequence[Row], bundle: Bundle) -> list[ModelInput]:
 
 def _boxed(dataset: Dataset, bundle: Bundle, options: argparse.Namespace) -> list[Case]:
     boxes = read_boxes(options.boxes)
-    at_hand = cases_of(dataset.rows, published_names(options.data), boxes)
+    at_hand = cases_of(dataset.rows, published_names(dataset), boxes)
     if not at_hand:
         raise DataError(f"none of the {len(boxes)} boxes lies on an image of {options.data.name}")
     found = box_cases(at_hand, bundle.manifest.input.contract)

@@ -1,17 +1,17 @@
 """`bundle quantize`: int8 for a bundle's classifier, written only where it costs next to nothing."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from models.runtime.bundle import Bundle, load_bundle
-from training.commands.numbers import add_bootstrap_arguments, positive
+from training.commands.numbers import add_bootstrap_arguments, add_json_argument, positive, write_json
 from training.commands.served import add_bundle_arguments, add_data_arguments, bundle_folder, findings_of, rows_of
-from training.data.dataset import DataError, Row, label_matrix, without_patients_of
+from training.data.dataset import DataError, Row, label_matrix
 from training.data.packed import read_input
+from training.evaluation.report_json import Json
 from training.quantisation.agreement import Pictures
 from training.quantisation.bundle import Judge, candidates, ranked, timing, write_bundle
 from training.quantisation.report import Verdict, trial_lines, verdict_json, verdict_lines
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     action.add_argument("--calibration", type=positive, default=128, metavar="N", help="train images that give ranges")
     action.add_argument("--trial", type=positive, default=64, metavar="N", help="train images that choose a scheme")
     action.add_argument("--limit", type=positive, metavar="N", help="so many val images, evenly spread")
-    action.add_argument("--json", type=Path, metavar="FILE", help="write every number there, unrounded")
+    add_json_argument(action)
 
 
 def run(options: argparse.Namespace) -> bool:
@@ -61,8 +61,9 @@ def run(options: argparse.Namespace) -> bool:
         if found.is_accepted:
             break
     if options.json is not None:
-        content = {"bundle": name, "sha256": bundle.sha256, "verdicts": [verdict_json(one) for one in verdicts]}
-        options.json.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        told: list[Json] = [verdict_json(one) for one in verdicts]
+        content: dict[str, Json] = {"bundle": name, "sha256": bundle.sha256, "verdicts": told}
+        write_json(content, options.json)
     last = verdicts[-1]
     if not last.found.is_accepted:
         print("Refused: no bundle is written.")
@@ -76,10 +77,9 @@ def _rows(bundle: Bundle, options: argparse.Namespace) -> tuple[list[Row], list[
     """Train images for ranges, others of them for the choice, and val images, of other patients, for the verdict."""
     dataset = findings_of(options)
     wanted = [finding.name for finding in bundle.manifest.findings if finding.name in dataset.findings]
-    held_out = rows_of(dataset, "val", wanted, None, any_licence=options.any_licence)
-    train = without_patients_of(rows_of(dataset, "train", wanted, None, any_licence=options.any_licence), held_out)
+    train = rows_of(dataset, "train", wanted, None, any_licence=options.any_licence)
     if len(train) < 2:
-        raise DataError(f"{dataset.name}: split train has {len(train)} images of patients who are not in val, 2 needed")
+        raise DataError(f"{dataset.name}: split train has {len(train)} images whose labels are known, 2 needed")
     num_ranges = min(options.calibration, len(train) // 2)
     order = np.random.Generator(np.random.PCG64(options.seed)).permutation(len(train)).tolist()
     shuffled = [train[place] for place in order]

@@ -1,11 +1,11 @@
 """`evaluate`: how good a bundle or a checkpoint is on labelled images, with intervals."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from training.commands.model import Subject, add_model_arguments, data_of, open_model
+from training.commands.numbers import write_json
 from training.data.dataset import SPLITS, DataError, Dataset, Row, label_matrix
 from training.evaluation.bootstrap import Resampling
 from training.evaluation.bundle_model import BundleModel
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> bool:
     }
     content |= (_exclusive if dataset.is_exclusive else _findings)(subject, dataset, rows, options)
     if options.json is not None:
-        options.json.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_json(content, options.json)
     return True
 
 

@@ -116,7 +116,7 @@ def classifier_of(folder: Path) -> tuple[Classifier | KeptClassifier, Sequence[M
 def _of_run(folder: Path) -> tuple[Network, Mapping[str, Any]]:
     description = Run(folder).description()
     for name, wanted in _SHOWN.items():
-        if (stated := description["recipe"].get(name, wanted)) != wanted:
+        if (stated := description.get("recipe", {}).get(name, wanted)) != wanted:
             raise ValueError(f"{folder}: a bundle's graphs are for {name} {wanted}; this run had {stated}")
     return load(folder / NETWORK).eval(), description
 

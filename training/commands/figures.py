@@ -11,7 +11,6 @@ import numpy as np
 from models.runtime.bundle import Bundle, load_bundle
 from training.commands.numbers import add_bootstrap_arguments, positive
 from training.commands.served import add_bundle_arguments, add_data_arguments, bundle_folder, findings_of, rows_of
-from training.data import manifest
 from training.data.boxes import read_boxes
 from training.data.dataset import SPLITS, DataError, Dataset, Row, label_matrix
 from training.evaluation.boxed import cases_of, published_names
@@ -137,10 +136,8 @@ def _for_saliency(material: Material) -> list[Subject]:
     known = _known(model, material.dataset)
     if options.boxes is None:
         return of_findings(material.rows, known, options.num, model.contract)
-    is_manifest = material.dataset.name == manifest.NAME and options.data.is_file()
-    names = published_names(options.data) if is_manifest else {}
     # Boxes are few, and nothing is scored here: any split will do.
-    cases = cases_of(material.dataset.rows, names, read_boxes(options.boxes))
+    cases = cases_of(material.dataset.rows, published_names(material.dataset), read_boxes(options.boxes))
     cases = [case for case in cases if case.label.finding in known]
     if not cases:
         raise DataError(f"no box of {options.boxes.name} lies on an image of {options.data.name}")

@@ -1,7 +1,6 @@
 """`localize`: do the heat maps of a bundle or a checkpoint lie where radiologists drew boxes?"""
 
 import argparse
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from training.commands.model import add_model_arguments, data_of, open_model
-from training.data import manifest
+from training.commands.numbers import write_json
 from training.data.boxes import LabelledBox, read_boxes
 from training.data.dataset import SPLITS, DataError, Dataset
 from training.evaluation.boxed import Case, cases_of, published_names
@@ -68,15 +67,14 @@ def run(options: argparse.Namespace) -> bool:
             "bootstrap": {"resamples": options.resamples, "seed": options.seed},
             "report": localisation_json(report),
         }
-        options.json.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_json(content, options.json)
     return True
 
 
 def _cases(dataset: Dataset, boxes: Sequence[LabelledBox], model: Model, options: argparse.Namespace) -> list[Case]:
     """Boxes at hand whose finding the model knows; what is left out is counted."""
     rows = dataset.rows if options.split is None else dataset.split(options.split)
-    names = published_names(options.data) if dataset.name == manifest.NAME and options.data.is_file() else {}
-    at_hand = cases_of(rows, names, boxes)
+    at_hand = cases_of(rows, published_names(dataset), boxes)
     cases = [case for case in at_hand if case.label.finding in model.findings]
     if not cases:
         raise DataError(f"none of the {len(boxes)} boxes lies on an image of {options.data.name}")

@@ -8,7 +8,7 @@ from typing import get_args
 import torch
 
 from models.imaging.preprocess import Geometry
-from training.commands.numbers import add_bootstrap_arguments
+from training.commands.numbers import add_bootstrap_arguments, add_json_argument
 from training.commands.served import add_data_arguments, bundle_folder
 from training.data.catalogue import open_dataset
 from training.data.dataset import Dataset
@@ -22,7 +22,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """What every command that measures a model asks for."""
     parser.add_argument("model", type=Path, metavar="BUNDLE_OR_CHECKPOINT", help="folder of a bundle, or a checkpoint")
     add_data_arguments(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there, unrounded")
+    add_json_argument(parser)
     add_bootstrap_arguments(parser)
     group = parser.add_argument_group("checkpoints", "a bundle says these itself; so does a run.json beside the file")
     group.add_argument("--geometry", type=Geometry, choices=[*Geometry], help="how a picture is laid on the square")
@@ -58,8 +58,11 @@ def open_model(path: Path, options: argparse.Namespace, dataset: Dataset) -> Sub
 
     Raises:
         models.errors.ThorascopeError: it is a damaged one, or a file of another kind.
-        ValueError: a folder that is no bundle, or a network with another number of outputs than there are findings.
+        ValueError: a folder that is no bundle, a network with another number of outputs than there are findings, or a
+            CUDA device that is not there.
     """
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: PyTorch sees no CUDA device here")
     model: BundleModel | NetworkModel
     if path.is_dir():
         model = BundleModel(bundle_folder(path))

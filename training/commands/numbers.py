@@ -1,12 +1,35 @@
 """Numbers on the command line: their kinds, and those of the bootstrap."""
 
 import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from training.evaluation.report_json import Json
 
 
 def add_bootstrap_arguments(parser: argparse.ArgumentParser) -> None:
     """How intervals are drawn."""
     parser.add_argument("--resamples", type=positive, default=1000, metavar="N", help="bootstrap draws of patients")
     parser.add_argument("--seed", type=count, default=0, help="of the bootstrap")
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Where every number goes."""
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="write every number there, unrounded")
+
+
+def write_json(content: Mapping[str, Json], path: Path) -> None:
+    """Every number unrounded; undefined ones are `null`."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def new_file(text: str) -> Path:
+    """A file in a folder that is there: told before an hour of measuring, not after it."""
+    path = Path(text)
+    if not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.parent}")
+    return path
 
 
 def positive(text: str) -> int:

@@ -1,11 +1,10 @@
 """`out-of-fold`: what scores out of fold are worth, and how far those of one network or committee lead another's."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.commands.numbers import add_bootstrap_arguments
+from training.commands.numbers import add_bootstrap_arguments, add_json_argument, write_json
 from training.evaluation.comparison import compare
 from training.evaluation.report import findings_report
 from training.evaluation.report_json import Json, comparison_json, findings_json
@@ -19,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of crossval; of several the mean")
     parser.add_argument("--against", type=Path, nargs="+", metavar="RUN", help="others, on the same images")
     add_bootstrap_arguments(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there, unrounded")
+    add_json_argument(parser)
 
 
 def run(options: argparse.Namespace) -> bool:
@@ -40,7 +39,7 @@ def run(options: argparse.Namespace) -> bool:
             "comparison": comparison_json(comparison),
         }
     if options.json is not None:
-        options.json.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_json(content, options.json)
     return True
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from models.imaging.geometry import Box
 from models.imaging.preprocess import InputContract, ModelInput
+from training.data import manifest
 from training.data.boxes import LabelledBox
-from training.data.dataset import DataError, Row
+from training.data.dataset import DataError, Dataset, Row
 from training.data.packed import read_input
 
 _SQUARENESS = 0.01  # published pictures are square; one that is not has been cut or squashed, and shares do not fit it
@@ -47,11 +48,17 @@ def cases_of(rows: Sequence[Row], names: Mapping[Path, str], boxes: Sequence[Lab
     return [Case(row_of[box.file], box) for box in boxes if box.file in row_of]
 
 
-def published_names(manifest: Path) -> dict[Path, str]:
-    """Path of an image to its name in ChestX-ray14, from the column `nih_index`; rows without one are left out."""
-    with manifest.open(newline="", encoding="utf-8-sig") as stream:
+def published_names(dataset: Dataset) -> dict[Path, str]:
+    """Path of an image to its name in ChestX-ray14, from the column `nih_index` of a manifest.
+
+    Rows without one are left out; the images of other data sets have their own names.
+    """
+    if dataset.name != manifest.NAME:
+        return {}
+    (table,) = dataset.lists
+    with table.open(newline="", encoding="utf-8-sig") as stream:
         records = csv.DictReader(stream)
-        return {manifest.parent / row["file"]: row["nih_index"] for row in records if row.get("nih_index")}
+        return {table.parent / row["file"]: row["nih_index"] for row in records if row.get("nih_index")}
 
 
 def square_input(file: Path, contract: InputContract) -> ModelInput:

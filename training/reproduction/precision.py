@@ -96,8 +96,7 @@ def boxed_cases(judges: Judges) -> list[Case]:
     """
     dataset = judges.dataset
     root = dataset.lists[0].parent
-    names: dict[Path, str] = published_names(dataset.lists[0]) if dataset.name == manifest.NAME else {}
-    cases = cases_of(judges.rows, names, _boxes(dataset.name, root))
+    cases = cases_of(judges.rows, published_names(dataset), _boxes(dataset.name, root))
     if not cases:
         raise DataError(f"{dataset.name}: no radiologist's box lies on an image of split {judges.split}")
     return cases

@@ -11,8 +11,8 @@ from PIL import Image
 from models.imaging.geometry import Box
 from models.imaging.preprocess import InputContract
 from training.data.boxes import LabelledBox, read_boxes
-from training.data.dataset import DataError, Row
-from training.data.manifest import read_manifest
+from training.data.dataset import DataError, Dataset, Row
+from training.data.manifest import read_folder, read_manifest
 from training.evaluation.boxed import cases_of, overlap, published_names, square_input
 from training.evaluation.control_boxes import centred_box, mean_size, random_boxes
 
@@ -78,14 +78,15 @@ class TestCases:
         """Rows of other sources have none."""
         (tmp_path / "manifest.csv").write_text("file,label,nih_index\na.jpg,Mass,00000001_000.png\nb.jpg,Mass,\n")
 
-        assert {tmp_path / "a.jpg": "00000001_000.png"} == published_names(tmp_path / "manifest.csv")
+        assert {tmp_path / "a.jpg": "00000001_000.png"} == published_names(read_folder(tmp_path))
+        assert {} == published_names(Dataset("chestxray14", (), ()))
 
     def test_of_the_published_boxes_are_found_by_their_names(self, shared):
         """Pictures of another name and size, whose manifest says which ones they are."""
         manifest = shared / "data" / "cxr" / "manifest.csv"
         known = read_boxes(shared / "data" / "cxr" / "labels" / "BBox_List_2017.csv")
 
-        cases = cases_of(read_manifest(manifest), published_names(manifest), known)
+        cases = cases_of(read_manifest(manifest), published_names(read_folder(manifest)), known)
 
         assert (47, True) == (len(cases), all(case.row.has_box for case in cases))
         assert all(case.label.finding in case.row.labels for case in cases)

@@ -99,3 +99,25 @@ def test_localize__knows_published_names_from_a_manifest(twin, capsys):
     run("localize", twin / "bundle", "--data", twin / "manifest.csv", *boxes, "--threshold", 0.5, "--resamples", 5)
 
     assert "boxes lie on images at hand: " in capsys.readouterr().out
+
+
+def test_localize__knows_them_from_a_manifest_s_folder_too(twin, capsys):
+    """The folder stands for its manifest everywhere else."""
+    box = read_boxes(twin / "twin" / "BBox_List_2017.csv")[0]
+    source = next((twin / "twin").rglob(box.file))
+    folder = twin / "named"
+    folder.mkdir()
+    (folder / "other.png").write_bytes(source.read_bytes())
+    (folder / "manifest.csv").write_text(f"file,label,source,nih_index\nother.png,{box.finding},x,{box.file}\n")
+    boxes = ["--boxes", twin / "twin" / "BBox_List_2017.csv"]
+
+    run("localize", twin / "bundle", "--data", folder, *boxes, "--threshold", 0.5, "--resamples", 5)
+
+    assert "boxes lie on images at hand: " in capsys.readouterr().out
+
+
+def test_localize__names_a_folder_that_is_not_there_before_it_measures(twin, capsys):
+    with pytest.raises(SystemExit):
+        run("localize", *arguments(twin, "bundle", "--json", twin / "nowhere" / "x.json"))
+
+    assert "there is no folder" in capsys.readouterr().err

@@ -104,7 +104,7 @@ def test_a_folder_that_holds_something_is_left_alone(site):
 
 
 def test_patients_of_val_are_not_quantised_on(tmp_path):
-    """Without other patients there is nothing to quantise on."""
+    """A table with a patient on both sides is refused as it is read."""
     path = write_manifest_csv(tmp_path, num=8)
     lines = path.read_text().splitlines()
     patients = [f"p{place}" for place in range(8)]
@@ -113,5 +113,5 @@ def test_patients_of_val_are_not_quantised_on(tmp_path):
     path.write_text("\n".join(lines) + "\n")
     write_conv_bundle(tmp_path / "bundle")
 
-    with pytest.raises(DataError, match="split train has 0 images of patients who are not in val"):
+    with pytest.raises(DataError, match="1 patients are in two splits, among them p0"):
         run("bundle", *arguments(tmp_path))
