@@ -41,8 +41,7 @@ class Engine:
         Raises:
             ValueError: CUDA was asked for and is not there.
         """
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("--device cuda: PyTorch sees no CUDA device here")
+        require_device(self.device)
         torch.use_deterministic_algorithms(self.is_deterministic)
         torch.set_float32_matmul_precision("high")  # TF32 where float32 products remain on a GPU
         torch.set_flush_denormal(True)
@@ -81,6 +80,12 @@ class Engine:
             return bool(self.is_resident)
         free, _ = torch.cuda.mem_get_info()
         return num_bytes < free / 2
+
+
+def require_device(device: str) -> None:
+    """Raises: ValueError: it is CUDA, and there is none."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: PyTorch sees no CUDA device here")
 
 
 def default_engine() -> Engine:

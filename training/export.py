@@ -77,10 +77,10 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
 
     Raises:
         training.parity.ParityError: a graph differs from its network.
-        training.data.dataset.DataError: there are no held-out images.
+        training.data.dataset.DataError: there are fewer than two held-out images.
     """
     if len(material.held_out) < 2:
-        raise DataError("a bundle is measured on held-out images with all labels; there are none")
+        raise DataError("a bundle is measured on held-out images with all labels; there are fewer than two")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bundle.json").unlink(missing_ok=True)
     contract = InputContract(networks.side_px)

@@ -88,7 +88,7 @@ def features_of(
     with fabric.autocast():
         is_rounded = torch.is_autocast_enabled(fabric.device.type)
     sizes = [recipe.image_size_px, recipe.given_px, recipe.views]
-    seen = hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
+    seen = hashlib.sha256(images.tobytes()).hexdigest()
     key = [digest, seen, [str(row.file) for row in rows], *sizes, is_rounded]
     path = folder / f"features-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}.npy"
     if not path.exists():

@@ -1,6 +1,5 @@
 """From a recipe's data sets to packed images and labels: which rows, which split, which patients."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from training.data.catalogue import open_dataset
 from training.data.crops import statistics_table
 from training.data.dataset import DataError, Dataset, Row, without_patients_of
 from training.data.packed import PackedImages, pack
-from training.data.splits import fold_of
+from training.data.splits import fold_of, is_in_share
 from training.finetune import LabelledImages
 from training.recipes.probe_types import ProbeRecipe
 from training.recipes.types import FinetuneRecipe, LinprobeRecipe, Recipe
@@ -163,19 +162,8 @@ def _permitted(rows: Sequence[Row], sources: Sources) -> list[Row]:
 
 
 def _share(rows: list[Row], share: float) -> list[Row]:
-    """All rows of a part of the patients; a larger part contains every smaller one.
-
-    The hash is of more than the patient's name, since readers hold out patients by the hash of that
-    (`training.data.splits`): those with the lowest are gone already.
-    """
-    if share >= 1:
-        return rows
-    limit = share * 2**64
-    return [row for row in rows if int.from_bytes(_digest(row.patient)[:8], "big") < limit]
-
-
-def _digest(patient: str) -> bytes:
-    return hashlib.sha256(f"share of {patient}".encode()).digest()
+    """All rows of a part of the patients."""
+    return [row for row in rows if share >= 1 or is_in_share(row.patient, share)]
 
 
 def _packed(recipe: Recipe, chosen: Sequence[Sequence[Row]], sources: Sources) -> PackedImages:

@@ -32,10 +32,10 @@ def _replaced(recipe: object, path: list[str], text: str, assignment: str) -> ob
     if name not in known or not is_dataclass(recipe) or isinstance(recipe, type):
         raise ValueError(f"--set {assignment}: no {name!r} here; there are {', '.join(known) or 'no names'}")
     old = getattr(recipe, name)
-    if not rest and text == "None" and type(None) in get_args(get_type_hints(type(recipe))[name]):
+    hint = get_type_hints(type(recipe))[name]
+    if not rest and text == "None" and type(None) in get_args(hint):
         return replace(recipe, **{name: None})
     value = _replaced(old, rest, text, assignment) if rest else _parsed(text, old, assignment)
-    hint = get_type_hints(type(recipe))[name]
     if get_origin(hint) is Literal and value not in get_args(hint):
         raise ValueError(f"--set {assignment}: it is one of {', '.join(map(str, get_args(hint)))}")
     return replace(recipe, **{name: value})

@@ -55,11 +55,8 @@ def pretrain(
         FloatingPointError: the loss is not finite.
         ValueError: momentum contrast in micro-batches.
     """
-    if (
-        isinstance(recipe, MocoRecipe)
-        and engine.micro_batch
-        and engine.micro_batch * fabric.world_size < recipe.optim.batch
-    ):
+    at_once = (engine.micro_batch or recipe.optim.batch) * fabric.world_size
+    if isinstance(recipe, MocoRecipe) and at_once < recipe.optim.batch:
         raise ValueError("momentum contrast moves its keys' encoder once a forward pass: it takes no --micro-batch")
     torch.manual_seed(recipe.seed)
     resident = to_device(images, fabric.device) if engine.holds(images.num_bytes) else None

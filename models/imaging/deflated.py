@@ -20,12 +20,12 @@ def is_deflated(content: bytes) -> bool:
 
 
 def hides_deflation(content: bytes) -> bool:
-    """Whether a file that `is_deflated` does not recognise has the deflated syntax's UID somewhere all the same.
+    """Whether a file has the deflated syntax's UID anywhere; asked of one that `is_deflated` does not recognise.
 
     Its meta information may be without its length, or with a wrong one: pydicom would find the UID, and inflate without
     a limit. No radiograph has reason to name that UID elsewhere.
     """
-    return not is_deflated(content) and _DEFLATED_UID in content
+    return _DEFLATED_UID in content
 
 
 def inflate(content: bytes, *, limit_bytes: int) -> bytes:

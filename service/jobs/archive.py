@@ -21,7 +21,6 @@ _DAMAGE = (
     OSError,
     EOFError,
     RuntimeError,
-    NotImplementedError,
     ValueError,
     OverflowError,
 )

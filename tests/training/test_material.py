@@ -15,6 +15,24 @@ from training.recipes.probe_types import ProbeRecipe
 from training.recipes.types import FinetuneRecipe, Optim, PretrainRecipe
 
 
+def rewritten(table, change):
+    """The table after `change` has had its rows of the training split."""
+    with table.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    change([row for row in rows if row["split"] == "train"])
+    with table.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, [*rows[0], "has_bbox"])
+        writer.writeheader()
+        writer.writerows(rows)
+    return table
+
+
+def recipe_of(**changed):
+    """The least that asks for labels."""
+    optim = Optim(epochs=1, batch=1, base_lr=0, warmup_epochs=0)
+    return FinetuneRecipe(name="tiny", encoder="slim18", optim=optim, packed_size_px=40, **changed)
+
+
 def test_prevalence__counts_known_labels_alone():
     """And says a half where none is known."""
     nan = np.nan
@@ -30,41 +48,19 @@ def test_prevalence__counts_known_labels_alone():
 @pytest.mark.parametrize(("known", "count"), [("all", 14), ("any", 15), ("some", 1)])
 def test_labelled__takes_rows_by_what_is_known_of_them(tmp_path, known, count):
     """One of 16 knows Pneumonia alone, one nothing."""
-    table = write_manifest_csv(tmp_path, 32)
-    with table.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    first, second = (row for row in [one for one in rows if one["split"] == "train"][:2])
-    first |= {"nih_index": "", "label": "No Finding"}
-    second["label"] = "Unlabelled"
-    with table.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    recipe = FinetuneRecipe(
-        name="tiny",
-        encoder="slim18",
-        optim=Optim(epochs=1, batch=1, base_lr=0, warmup_epochs=0),
-        packed_size_px=40,
-        known=known,
-    )
 
-    material = labelled(recipe, Sources({"manifest": table}, tmp_path / "cache"))
+    def change(rows):
+        first, second = rows[:2]
+        first |= {"nih_index": "", "label": "No Finding"}
+        second["label"] = "Unlabelled"
+
+    table = rewritten(write_manifest_csv(tmp_path, 32), change)
+
+    material = labelled(recipe_of(known=known), Sources({"manifest": table}, tmp_path / "cache"))
 
     assert count == len(material.rows)
     if known == "some":
         assert 13 == np.isnan(material.data.labels).sum()
-
-
-def rewritten(table, change):
-    """The table after `change` has had its rows of the training split."""
-    with table.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    change([row for row in rows if row["split"] == "train"])
-    with table.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, [*rows[0], "has_bbox"])
-        writer.writeheader()
-        writer.writerows(rows)
-    return table
 
 
 def test_labelled__leaves_out_a_patient_whose_box_is_on_an_image_without_labels(tmp_path):
@@ -74,27 +70,17 @@ def test_labelled__leaves_out_a_patient_whose_box_is_on_an_image_without_labels(
         boxed, other = rows[:2]
         boxed |= {"label": "Unlabelled", "nih_index": "", "has_bbox": "1", "patient_group": other["patient_group"]}
 
-    recipe = FinetuneRecipe(
-        name="tiny",
-        encoder="slim18",
-        optim=Optim(epochs=1, batch=1, base_lr=0, warmup_epochs=0),
-        packed_size_px=40,
-        keep_boxes=False,
-    )
     table = rewritten(write_manifest_csv(tmp_path, 32), change)
 
-    assert 14 == len(labelled(recipe, Sources({"manifest": table}, tmp_path / "cache")).rows)
+    assert 14 == len(labelled(recipe_of(keep_boxes=False), Sources({"manifest": table}, tmp_path / "cache")).rows)
 
 
 def test_labelled__says_which_licence_leaves_nothing(tmp_path):
     """Not that labels are missing."""
     table = rewritten(write_manifest_csv(tmp_path), lambda rows: [row.update(weights_ok="no") for row in rows])
-    recipe = FinetuneRecipe(
-        name="tiny", encoder="slim18", optim=Optim(epochs=1, batch=1, base_lr=0, warmup_epochs=0), packed_size_px=40
-    )
 
     with pytest.raises(DataError, match="--any-licence"):
-        labelled(recipe, Sources({"manifest": table}, tmp_path / "cache"))
+        labelled(recipe_of(), Sources({"manifest": table}, tmp_path / "cache"))
 
 
 def test_unlabelled__takes_a_share_that_has_nothing_to_do_with_who_is_held_out(tmp_path):
@@ -121,15 +107,12 @@ def test_unlabelled__takes_a_share_that_has_nothing_to_do_with_who_is_held_out(t
 
 def read_as_normal(folder, weights_ok="yes"):
     """Sixteen phantoms of the training split, of which four come without labels from a source of normals."""
-    table = write_manifest_csv(folder, 32)
-    with table.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    for row in [one for one in rows if one["split"] == "train"][:4]:
-        row |= {"nih_index": "", "label": "Unlabelled", "source": "healthy", "weights_ok": weights_ok}
-    with table.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+
+    def change(rows):
+        for row in rows[:4]:
+            row |= {"nih_index": "", "label": "Unlabelled", "source": "healthy", "weights_ok": weights_ok}
+
+    table = rewritten(write_manifest_csv(folder, 32), change)
     return Sources({"manifest": table}, folder / "cache")
 
 

@@ -18,6 +18,8 @@ from training.out_of_fold import OUT_OF_FOLD, OutOfFold, joint_scores, read_out_
 from training.recipes.types import ExportRecipe
 from training.run import NETWORK, Run
 
+_SHOWN = {"normalisation": "grey", "geometry": "letterbox"}  # what the exported graphs and the bundle's contract do
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Recipe, manifest, the two runs, the bundle's folder."""
@@ -61,9 +63,6 @@ def run(options: argparse.Namespace) -> bool:
     manifest = export(recipe, Networks(classifier, autoencoder), material, options.out)
     print(f"{manifest.name} {manifest.version}: {options.out}")
     return True
-
-
-_SHOWN = {"normalisation": "grey", "geometry": "letterbox"}  # what the exported graphs and the bundle's contract do
 
 
 def committee_of(

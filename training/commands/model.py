@@ -12,6 +12,7 @@ from training.commands.numbers import add_bootstrap_arguments, add_json_argument
 from training.commands.served import add_data_arguments, bundle_folder
 from training.data.catalogue import open_dataset
 from training.data.dataset import Dataset
+from training.engine import require_device
 from training.evaluation.bundle_model import BundleModel
 from training.evaluation.network_model import NetworkModel, Stated, open_checkpoint
 from training.evaluation.report_json import Json
@@ -61,8 +62,7 @@ def open_model(path: Path, options: argparse.Namespace, dataset: Dataset) -> Sub
         ValueError: a folder that is no bundle, a network with another number of outputs than there are findings, or a
             CUDA device that is not there.
     """
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda: PyTorch sees no CUDA device here")
+    require_device(options.device)
     model: BundleModel | NetworkModel
     if path.is_dir():
         model = BundleModel(bundle_folder(path))

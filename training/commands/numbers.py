@@ -1,4 +1,4 @@
-"""Numbers on the command line: their kinds, and those of the bootstrap."""
+"""Numbers on the command line: their kinds, those of the bootstrap, and the file that all measured ones go to."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ def add_bootstrap_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
     """Where every number goes."""
-    parser.add_argument("--json", type=new_file, metavar="FILE", help="write every number there, unrounded")
+    parser.add_argument("--json", type=_new_file, metavar="FILE", help="write every number there, unrounded")
 
 
 def write_json(content: Mapping[str, Json], path: Path) -> None:
@@ -24,7 +24,7 @@ def write_json(content: Mapping[str, Json], path: Path) -> None:
     path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def new_file(text: str) -> Path:
+def _new_file(text: str) -> Path:
     """A file in a folder that is there: told before an hour of measuring, not after it."""
     path = Path(text)
     if not path.absolute().parent.is_dir():

@@ -1,11 +1,10 @@
 """`stability`: how far a bundle's probabilities move when a picture is changed in ways that mean nothing."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.commands.numbers import add_bootstrap_arguments
+from training.commands.numbers import add_bootstrap_arguments, write_json
 from training.commands.served import (
     add_bundle_arguments,
     add_data_arguments,
@@ -80,8 +79,7 @@ def run(options: argparse.Namespace) -> bool:
         }
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "stability.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        text = json.dumps(content, indent=2, allow_nan=False) + "\n"
-        (options.out / "stability.json").write_text(text, encoding="utf-8")
+        write_json(content, options.out / "stability.json")
     return not any(row.is_faulty for row in report)
 
 

@@ -15,14 +15,24 @@ def is_held_out(patient: str, share: float) -> bool:
     The first eight bytes of the SHA-256 of the name, as a fraction of 2**64, lie below `share`: the same patients on
     every machine, whatever else is in the list.
     """
-    digest = hashlib.sha256(patient.encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
+    return _number_of(patient) < share * 2**64
+
+
+def is_in_share(patient: str, share: float) -> bool:
+    """Whether a patient belongs to a `share` of them to learn from; a larger share contains every smaller one.
+
+    By a hash of its own: those with the lowest of `is_held_out` are held out already.
+    """
+    return _number_of(f"share of {patient}") < share * 2**64
 
 
 def fold_of(patient: str, folds: int) -> int:
     """The part of a cross-validation, in 0..folds - 1, to which a patient belongs: a hash, as in `is_held_out`."""
-    digest = hashlib.sha256(f"fold of {patient}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") % folds
+    return _number_of(f"fold of {patient}") % folds
+
+
+def _number_of(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def settled(listed: str, patient: str, val_share: float) -> str:
