@@ -25,8 +25,18 @@ def coloured_share(image: Image.Image) -> float:
     """
     if image.mode in ("1", "L", "LA", "I", "F") or image.mode.startswith("I;"):
         return 0.0
-    small = image.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX, reducing_gap=2.0).convert("YCbCr")
-    levels: NDArray[np.float64] = np.asarray(small, np.float64).reshape(-1, 3)
+    levels: NDArray[np.float64] = np.asarray(_shrunk(image).convert("YCbCr"), np.float64).reshape(-1, 3)
     steps = levels[np.argsort(levels[:, 0], kind="stable"), 1:].reshape(_STEPS, -1, 2)
     distance = np.linalg.norm(steps - np.median(steps, axis=1, keepdims=True), axis=2)
     return float((distance > _EXPLAINED).mean())
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    """What `image.convert("RGB").resize(..., reducing_gap=2.0)` gives, without a converted copy of all of it."""
+    across, down = (max(1, extent // (2 * _SIDE)) for extent in image.size)
+    reduced = Image.new("RGB", (-(-image.width // across), -(-image.height // down)))
+    for row in range(reduced.height):
+        strip = image.crop((0, row * down, image.width, min((row + 1) * down, image.height)))
+        reduced.paste(strip.convert("RGB").reduce((across, down)), (0, row))
+    box = (0, 0, image.width / across, image.height / down)
+    return reduced.resize((_SIDE, _SIDE), Image.Resampling.BOX, box)

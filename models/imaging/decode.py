@@ -1,15 +1,22 @@
 """Bytes of unknown origin -> radiograph: the one door of the room."""
 
+from collections.abc import Callable
+
 from models.imaging.dicom import decode_dicom
-from models.imaging.radiograph import ImageFormat, Radiograph
+from models.imaging.radiograph import Header, ImageFormat, Radiograph
 from models.imaging.raster import decode_raster
 from models.imaging.sniff import sniff
 
 
-def decode(content: bytes, *, limit_px: int = 64_000_000) -> Radiograph:
+def decode(
+    content: bytes, *, limit_px: int = 64_000_000, check_header: Callable[[Header], None] = lambda _header: None
+) -> Radiograph:
     """Decode one upload, whatever its format. Nothing but a `ThorascopeError` comes out for any content.
 
     Where memory does not suffice, a `MemoryError` does.
+
+    Args:
+        check_header: is shown the header of a DICOM file before its pixels are read; what it raises comes out.
 
     Raises:
         UnsupportedMediaError: neither DICOM nor PNG nor JPEG.
@@ -18,5 +25,5 @@ def decode(content: bytes, *, limit_px: int = 64_000_000) -> Radiograph:
     """
     image_format = sniff(content)
     if image_format is ImageFormat.DICOM:
-        return decode_dicom(content, limit_px=limit_px)
+        return decode_dicom(content, limit_px=limit_px, check_header=check_header)
     return decode_raster(content, image_format, limit_px=limit_px)

@@ -1,4 +1,4 @@
-"""The only reader of DICOM: bytes -> header, bytes -> radiograph.
+"""The only reader of DICOM: bytes -> header, then radiograph.
 
 Only the tags named here are read; who the patient is never enters the process's objects. Whatever pydicom and its
 decoders raise over a damaged or hostile file is translated here, without its message, which may quote the header.
@@ -7,7 +7,7 @@ decoders raise over a damaged or hostile file is translated here, without its me
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
@@ -39,32 +39,31 @@ _CODE_STRING = re.compile(r"[A-Z0-9_ .,&/()+-]{1,64}")
 _DEFLATED_SLACK_BYTES = 2**24  # what a deflated data set may hold besides its pixels
 
 
-def read_header(content: bytes, *, limit_px: int = 64_000_000) -> Header:
-    """Read the five attributes that may leave the door; pixels are not decoded.
-
-    Raises:
-        UndecodableImageError: the data set cannot be parsed.
-        ImageTooLargeError: a deflated data set inflates beyond what `limit_px` pixels need.
-    """
-    with _translated():
-        return _header(*_read(content, _HEADER, limit_px))
-
-
-def decode_dicom(content: bytes, *, limit_px: int) -> Radiograph:
+def decode_dicom(
+    content: bytes, *, limit_px: int, check_header: Callable[[Header], None] = lambda _header: None
+) -> Radiograph:
     """Decode the one frame of a grey image (of a colour image its luma), windowed, oriented as it is stored.
 
+    Args:
+        check_header: is shown the header before pixels are read; what it raises comes out.
+
     Raises:
-        ImageTooLargeError: by its header the image has more than `limit_px` pixels; told before decoding.
+        ImageTooLargeError: by its header the image has more than `limit_px` pixels, told before decoding; or a deflated
+            data set inflates beyond what so many need.
         UndecodableImageError: damaged, several frames, an unsupported transfer syntax or layout.
     """
     with _translated():
-        dataset, syntax = _read(content, _HEADER + _PIXELS, limit_px)
+        inflated, deflated_syntax = _inflated(content, limit_px)
+        header = _header(_read(inflated, _HEADER), deflated_syntax)
+    check_header(header)
+    with _translated():
+        dataset = _read(inflated, _HEADER + _PIXELS)
         layout = layout_of(dataset, limit_px=limit_px)
         if layout.is_grey:
             pixels = pipeline_of(dataset, layout).render(grey_codes(dataset, layout))
         else:
             pixels = luma(dataset, layout)
-        return Radiograph(pixels, ImageFormat.DICOM, _header(dataset, syntax), aspect=aspect_of(dataset))
+        return Radiograph(pixels, ImageFormat.DICOM, header, aspect=aspect_of(dataset))
 
 
 @contextmanager
@@ -79,27 +78,33 @@ def _translated() -> Iterator[None]:
         raise UndecodableImageError("the DICOM file is damaged, or of a kind that is not supported") from error
 
 
-def _read(content: bytes, keywords: tuple[str, ...], limit_px: int) -> tuple[Dataset, str]:
-    """The named attributes, and the UID of the transfer syntax the file came in.
-
-    The data set's own meta information then names the syntax its bytes are in now: inflated, or recognised where the
-    file has no meta information.
-    """
-    deflated = is_deflated(content)
-    if deflated:
-        content = inflate(content, limit_bytes=2 * limit_px + _DEFLATED_SLACK_BYTES)
-    elif hides_deflation(content):
+def _inflated(content: bytes, limit_px: int) -> tuple[bytes, str | None]:
+    """The file, its data set inflated, and the UID of the syntax that it came in where that was the deflated one."""
+    if is_deflated(content):
+        inflated = inflate(content, limit_bytes=2 * limit_px + _DEFLATED_SLACK_BYTES)
+        return inflated, str(uid.DeflatedExplicitVRLittleEndian)
+    if hides_deflation(content):
         raise UndecodableImageError("the file's meta information is damaged")
+    return content, None
+
+
+def _read(content: bytes, keywords: tuple[str, ...]) -> Dataset:
+    """The named attributes; its meta information names a transfer syntax, recognised where the file names none."""
     without_pixels = "PixelData" not in keywords
     dataset = dcmread(BytesIO(content), stop_before_pixels=without_pixels, force=True, specific_tags=list(keywords))
     if not dataset.file_meta.get("TransferSyntaxUID"):
         is_implicit, is_little_endian = dataset.original_encoding
         explicit = uid.ExplicitVRLittleEndian if is_little_endian else uid.ExplicitVRBigEndian
         dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if is_implicit else explicit
-    syntax = uid.DeflatedExplicitVRLittleEndian if deflated else dataset.file_meta.TransferSyntaxUID
-    return dataset, str(syntax)
+    return dataset
 
 
-def _header(dataset: Dataset, syntax: str) -> Header:
+def _header(dataset: Dataset, syntax: str | None) -> Header:
+    """What may leave the door.
+
+    Args:
+        syntax: UID of the transfer syntax; None where the data set names it.
+    """
     codes = (str(dataset.get(keyword) or "").strip().upper() for keyword in _HEADER)
-    return Header(*(code if _CODE_STRING.fullmatch(code) else None for code in (*codes, syntax)))
+    named = syntax or str(dataset.file_meta.TransferSyntaxUID)
+    return Header(*(code if _CODE_STRING.fullmatch(code) else None for code in (*codes, named)))

@@ -83,6 +83,10 @@ class Placement(ABC):
         (rows, columns), (top, left) = self.resized, self.offset
         return (y - top) * self.height / rows, (x - left) * self.width / columns
 
+    def box_to_model(self, box: Box) -> Box:
+        """Image space to model space, as it is: where the square cuts the picture, a box may reach beyond it."""
+        return Box(*self.to_model(box.top, box.left), *self.to_model(box.bottom, box.right))
+
     def box_to_image(self, box: Box) -> Box:
         """Model space to image space, clipped to the picture; a box in the padding becomes empty."""
         top, left = self.to_image(box.top, box.left)

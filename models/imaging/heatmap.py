@@ -1,6 +1,7 @@
 """Maps over a picture: scaling, boxes, colours, and the way from model space back to source space."""
 
 import math
+from collections.abc import Iterator
 from io import BytesIO
 
 import numpy as np
@@ -9,8 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from models.imaging.geometry import Box, Placement
-
-_BLOCK_ROWS = 256  # pictures of 64 megapixels come back piece by piece
+from models.imaging.strips import row_strips
 
 # Dark to bright with steady lightness, so that it survives grey printing and colour blindness.
 _ANCHORS = np.array(
@@ -89,8 +89,10 @@ def mean_inside(values: NDArray[np.floating], box: Box) -> float:
     return float(values[int(box.top) : int(box.bottom), int(box.left) : int(box.right)].mean())
 
 
-def to_source(values: NDArray[np.floating], placement: Placement, fill: float = 0.0) -> NDArray[np.float32]:
-    """(S, S) in model space -> (H, W) in source space, bilinear; `fill` where the model saw nothing.
+def source_strips(
+    values: NDArray[np.floating], placement: Placement, fill: float = 0.0
+) -> Iterator[NDArray[np.float32]]:
+    """(S, S) in model space -> (H, W) in source space, in `row_strips`, bilinear; `fill` where the model saw nothing.
 
     Values of the padding never bleed into the picture: at its border the outermost row or column goes on.
     """
@@ -99,15 +101,16 @@ def to_source(values: NDArray[np.floating], placement: Placement, fill: float = 
     y = first_row + (np.arange(placement.height) + 0.5) * rows / placement.height
     x = first_column + (np.arange(placement.width) + 0.5) * columns / placement.width
     (y0, y1, fy), (x0, x1, fx) = _taps(y, top, bottom), _taps(x, left, right)
-    source = np.full((placement.height, placement.width), fill, np.float32)
-    seen_rows, seen_columns = np.flatnonzero((y >= top) & (y < bottom)), np.flatnonzero((x >= left) & (x < right))
+    is_seen, seen_columns = (y >= top) & (y < bottom), np.flatnonzero((x >= left) & (x < right))
     seen = slice(seen_columns[0], seen_columns[-1] + 1)
     x0, x1, fx = x0[seen], x1[seen], fx[seen]
-    for start in range(0, len(seen_rows), _BLOCK_ROWS):
-        block = seen_rows[start : start + _BLOCK_ROWS]
+    for strip in row_strips(placement.height, placement.width):
+        source = np.full((strip.stop - strip.start, placement.width), fill, np.float32)
+        inside = np.flatnonzero(is_seen[strip])
+        block = strip.start + inside
         lines = values[y0[block]] * (1 - fy[block, None]) + values[y1[block]] * fy[block, None]
-        source[block, seen] = lines[:, x0] * (1 - fx) + lines[:, x1] * fx
-    return source
+        source[inside, seen] = lines[:, x0] * (1 - fx) + lines[:, x1] * fx
+        yield source
 
 
 def _taps(

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from models.errors import OverloadedError, StoreUnavailableError
-from service.jobs.errors import ExpiredJobError
+from service.jobs.errors import ExpiredJobError, LedgerAwayError
 from service.jobs.intake import Intake, IntakeLimits, Question, new_job_id
 from service.jobs.job import JobStatus
 from service.jobs.ledger import Ledger
@@ -71,13 +71,14 @@ class JobDesk:
         """Run a call to ledger or store.
 
         Raises:
-            StoreUnavailableError: Redis is away; at once, where it was a moment ago.
+            LedgerAwayError: Redis is away; at once, where it was a moment ago.
+            StoreUnavailableError: files cannot be had; the next call may fare better.
         """
         if time.monotonic() < self._away_until:
-            raise StoreUnavailableError("the job store does not answer")
+            raise LedgerAwayError("the job store does not answer")
         try:
             return await _run(self._ledger_threads, question)
-        except StoreUnavailableError:
+        except LedgerAwayError:
             self._away_until = time.monotonic() + _TRY_AGAIN_S
             raise
 

@@ -91,7 +91,7 @@ async def job_status(job_id: str, desk: Desk) -> Response:
     response_class=StreamingResponse,
     responses={
         200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}},
-        **problem_responses(*_JOB_PROBLEMS, "conflict"),
+        **problem_responses(*_JOB_PROBLEMS, "conflict", "out-of-storage"),
     },
 )
 async def job_results(

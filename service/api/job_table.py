@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from service.api.job_formats import MEDIA_TYPES, Column, ResultFormat, Row, write_parquet
+from service.jobs.disk import write_error
 
 _BLOCK_BYTES = 256 * 1024
 
@@ -19,12 +21,20 @@ def write_table(rows: Iterable[Row], table: Sequence[Column], folder: Path | Non
 
     Args:
         folder: on whose disk it lies; None for the system's temporary one.
+
+    Raises:
+        OutOfStorageError, StoreUnavailableError: it cannot be written.
+        FileNotFoundError: rows were purged while they were read.
     """
-    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 the response closes it
     try:
-        write_parquet(rows, table, file)
+        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 the response closes it
+    except OSError as error:
+        raise write_error(error) from error
+    try:
+        _fill(file, rows, table)
     except BaseException:
-        file.close()
+        with suppress(OSError):  # what a full disk did not take is not wanted any more
+            file.close()
         raise
     return file
 
@@ -45,6 +55,16 @@ class TableResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._file.close()
+
+
+def _fill(file: BinaryIO, rows: Iterable[Row], table: Sequence[Column]) -> None:
+    try:
+        write_parquet(rows, table, file)
+        file.flush()
+    except FileNotFoundError:
+        raise  # by the rows, not by the table
+    except OSError as error:
+        raise write_error(error) from error
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

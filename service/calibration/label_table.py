@@ -41,16 +41,17 @@ def read_label_table(path: Path, findings: Sequence[str]) -> LabelTable:
     """Read a table with at least `file` and either `label` (names joined by `;`) or a column for some findings.
 
     With `label`, a row that has an `nih_index`, and every row of a table without the column `source`, is complete: what
-    it does not name is absent. Any other row knows only what it names, and Pneumonia where it says "No Finding". With a
-    column a finding, 1 is present, 0 is absent and nothing is unknown.
+    it does not name is absent, and it names something, if only "No Finding". Any other row knows only what it names,
+    and Pneumonia where it says "No Finding". With a column a finding, 1 is present, 0 is absent and nothing is unknown.
 
     Args:
         path: the CSV.
         findings: of the bundle.
 
     Raises:
-        InvalidRequestError: it cannot be read, a column or a field is missing, a file stands there twice, a complete
-            row names what the bundle does not know, or a value is none.
+        InvalidRequestError: it cannot be read, a column or a field is missing, a file stands there twice, a value is
+            none, or a complete row names what the bundle does not know, nothing at all, or findings beside "No
+            Finding".
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
@@ -106,6 +107,10 @@ def _named(record: dict[str, str], findings: Sequence[str], ignored: Counter[str
     if record.get("nih_index") or "source" not in record:
         if unknown:
             raise InvalidRequestError(f"{place}: {min(unknown)!r} is no finding of the bundle ({', '.join(findings)})")
+        if not names:  # nobody has looked, perhaps, and that would count as absent for every finding
+            raise InvalidRequestError(f"{place}: the label is blank; write {NO_FINDING!r}, or {UNLABELLED!r}")
+        if NO_FINDING in names and len(names) > 1:
+            raise InvalidRequestError(f"{place}: findings stand beside {NO_FINDING!r}")
         return [float(finding in names) for finding in findings]
     ignored.update(unknown)
     absent = {"Pneumonia"} if NO_FINDING in names else set()

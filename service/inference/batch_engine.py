@@ -69,11 +69,16 @@ class BatchEngine(LocalEngine):
         """
         detector, masks = self._detector_for(options)
         step = detector.images_at_once(masks=masks, rounds=options.rounds)
+
+        def map_part(part: range) -> tuple[AnomalyMap, ...]:
+            images, contents = self._images(uploads, part), self._contents(uploads, part)
+            return detector.run(images, contents, masks=masks, rounds=options.rounds, seed=options.seed)
+
         found: dict[int, AnomalyMap] = {}
         for start in range(0, batch_size, step):
             part = range(start, min(start + step, batch_size))
             if not uploads.keys().isdisjoint(part):
-                maps = await self._run(self._graphs, self._map_part, uploads, part, options)
+                maps = await self._run(self._graphs, map_part, part)
                 found |= zip(part, maps, strict=True)
                 on_progress()
         threshold = detector.spec.map_threshold
@@ -94,17 +99,11 @@ class BatchEngine(LocalEngine):
 
         return await self._run(self._drawing, compose)
 
-    def _map_part(
-        self, uploads: Mapping[int, DecodedUpload], part: range, options: AnomalyOptions
-    ) -> tuple[AnomalyMap, ...]:
-        """The maps of these places, those without an upload included."""
-        detector, masks = self._detector_for(options)
+    def _contents(self, uploads: Mapping[int, DecodedUpload], places: range) -> list[tuple[int, int, int, int]]:
+        """What of each image is picture; all of it where there is no upload."""
         side = self.model.manifest.input.side
         whole = (0, 0, side, side)
-        contents = [uploads[place].placement.content if place in uploads else whole for place in part]
-        return detector.run(
-            self._images(uploads, part), contents, masks=masks, rounds=options.rounds, seed=options.seed
-        )
+        return [uploads[place].placement.content if place in uploads else whole for place in places]
 
     def _images(self, uploads: Mapping[int, DecodedUpload], places: range) -> NDArray[np.uint8]:
         """(B, 1, S, S); black where there is no upload."""

@@ -5,8 +5,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from models.imaging.heatmap import colourise, png_bytes, saliency_map, to_source
-from models.imaging.overlay import overlay
+from models.imaging.heatmap import colourise, saliency_map, source_strips
+from models.imaging.overlay import overlay_strips
+from models.imaging.strips import png_of_strips, row_strips
 from models.runtime.anomaly import AnomalyMap
 from models.runtime.classifier import Classifier, ClassifierOutput
 from models.runtime.manifest import Manifest
@@ -48,17 +49,21 @@ def draw_findings(upload: DecodedUpload, answers: tuple[FindingAnswer, ...]) -> 
         raise ValueError("an overlay needs the picture in source space")
     shown = [(answer, answer.saliency) for answer in answers if answer.saliency is not None and answer.saliency.boxes]
     maps = [saliency.scaled for _, saliency in shown if saliency.scaled is not None]
+    height, width = upload.pixels.shape
     if not maps:  # nothing to point at: a heatmap of nothing would look as hot as any
-        return png_bytes(np.repeat(upload.pixels[..., None], 3, axis=2))
-    hottest = np.maximum.reduce(maps)
+        grey = upload.pixels[..., None]
+        return png_of_strips((np.repeat(grey[rows], 3, axis=2) for rows in row_strips(height, width)), height, width)
+    placed = source_strips(np.maximum.reduce(maps), upload.placement)
     boxes = [(scored.box, _caption(answer)) for answer, saliency in shown for scored in saliency.boxes]
-    placed = to_source(hottest, upload.placement, 0.0)
-    return png_bytes(overlay(upload.pixels, placed, [box for box, _ in boxes], [caption for _, caption in boxes]))
+    drawn = overlay_strips(upload.pixels, placed, [box for box, _ in boxes], [caption for _, caption in boxes])
+    return png_of_strips(drawn, height, width)
 
 
 def draw_anomaly(anomaly_map: AnomalyMap, upload: DecodedUpload) -> bytes:
     """PNG at source size: the scaled map in colours."""
-    return png_bytes(colourise(to_source(anomaly_map.scaled, upload.placement, 0.0)))
+    placement = upload.placement
+    strips = map(colourise, source_strips(anomaly_map.scaled, placement))
+    return png_of_strips(strips, placement.height, placement.width)
 
 
 def _saliency(

@@ -7,12 +7,10 @@ from numpy.typing import NDArray
 
 from models.errors import NotAChestRadiographError
 from models.imaging.decode import decode
-from models.imaging.dicom import read_header
 from models.imaging.gate import GateResult, Verdict, check
 from models.imaging.geometry import Placement
 from models.imaging.preprocess import InputContract, ModelInput, prepare
 from models.imaging.radiograph import Header, ImageFormat
-from models.imaging.sniff import sniff
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +61,12 @@ def decode_upload(content: bytes, order: DecodeOrder) -> DecodedUpload:
         UnsupportedMediaError, UndecodableImageError, ImageTooLargeError: from `models.imaging.decode`.
         NotAChestRadiographError: the gate rejects it and `order` refuses such.
     """
-    if sniff(content) is ImageFormat.DICOM:
+
+    def check_header(header: Header) -> None:
         # Told by its header, a foot needs no decoding; and what is wrong is named even where the pixels are damaged.
-        _refuse(check(read_header(content, limit_px=order.limit_px), None), order)
-    radiograph = decode(content, limit_px=order.limit_px)
+        _refuse(check(header, None), order)
+
+    radiograph = decode(content, limit_px=order.limit_px, check_header=check_header)
     gate = check(radiograph.header, radiograph.pixels, coloured=radiograph.coloured, aspect=radiograph.aspect)
     _refuse(gate, order)
     return DecodedUpload(

@@ -1,6 +1,10 @@
 """What can go wrong with a job as such; what goes wrong with one of its items is in that item's row."""
 
-from models.errors import ThorascopeError
+from models.errors import StoreUnavailableError, ThorascopeError
+
+
+class LedgerAwayError(StoreUnavailableError):
+    """Redis does not answer; to a client it is all one whether the ledger or the files cannot be had."""
 
 
 class UnknownJobError(ThorascopeError):

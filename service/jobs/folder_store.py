@@ -42,9 +42,14 @@ class FolderStore:
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
         """See `Store.read`."""
-        with self._path(name).open("rb") as file:
-            file.seek(start)
-            return file.read() if stop is None else file.read(stop - start)
+        try:
+            with self._path(name).open("rb") as file:
+                file.seek(start)
+                return file.read() if stop is None else file.read(stop - start)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StoreUnavailableError("the upload store cannot be read") from error
 
     def delete(self, folder: str) -> bool:
         """See `Store.delete`. A process that removes the same, or still writes into it, is no obstacle."""

@@ -48,7 +48,7 @@ class Offer:
 
 
 class Ledger(Protocol):
-    """Every method is atomic, may be repeated, and raises `StoreUnavailableError`, soon, where Redis is away.
+    """Every method is atomic, may be repeated, and raises `LedgerAwayError`, soon, where Redis is away.
 
     Leases and offers run by the ledger's own clock: those of its callers, on several machines, differ. Other times are
     the caller's, in seconds since the epoch; they say what is old.

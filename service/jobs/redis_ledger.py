@@ -11,10 +11,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
-from models.errors import StoreUnavailableError
 from service.jobs import redis_scripts as scripts
 from service.jobs import retention_scripts as retention
-from service.jobs.errors import ConflictError, ExpiredJobError, UnknownJobError
+from service.jobs.errors import ConflictError, ExpiredJobError, LedgerAwayError, UnknownJobError
 from service.jobs.job import Chunk, Job, JobStatus, Lane, Segment, Task
 from service.jobs.ledger import FAULT_LIMIT, LOSS_LIMIT, OFFER_S, TOMBSTONE_S, Claim, Offer, Refused
 
@@ -209,7 +208,7 @@ class RedisLedger:
         try:
             return question()
         except (redis.RedisError, OSError) as error:
-            raise StoreUnavailableError("the job store does not answer") from error
+            raise LedgerAwayError("the job store does not answer") from error
 
 
 def _job(job_id: str, spec: dict[str, Any]) -> Job:

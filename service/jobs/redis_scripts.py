@@ -31,6 +31,16 @@ local function over(id, lane, now)
 end
 """
 
+# What a script about one job starts with that has nothing to say where it is not there; ARGV[1] is its id.
+PRELUDE_OF_A_JOB = (
+    PRELUDE
+    + """
+local id = ARGV[1]
+local why = missing(id)
+if why then return why end
+"""
+)
+
 # ARGV: id, spec, lane, total, now, claim key, claim body, segment, JSON of refused indices, JSON of chunks
 CREATE = (
     PRELUDE
@@ -205,11 +215,8 @@ return written
 
 # ARGV: id, now
 CANCEL = (
-    PRELUDE
+    PRELUDE_OF_A_JOB
     + """
-local id = ARGV[1]
-local why = missing(id)
-if why then return why end
 local job = redis.call('HMGET', key('job', id), 'lane', 'finished', 'cancelled')
 if not job[2] and not job[3] then
   redis.call('HSET', key('job', id), 'cancelled', ARGV[2], 'finished', ARGV[2])

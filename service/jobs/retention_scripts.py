@@ -1,6 +1,6 @@
 """The ledger's transactions about what is over: which jobs are to go, and their going. See `redis_scripts`."""
 
-from service.jobs.redis_scripts import PRELUDE
+from service.jobs.redis_scripts import PRELUDE, PRELUDE_OF_A_JOB
 
 # ARGV: `uploads` or `asked`, time, limit. Jobs older than these sets are entered into them once.
 DUE = (
@@ -21,11 +21,8 @@ return redis.call('ZRANGEBYSCORE', P .. ARGV[1], '-inf', '(' .. ARGV[2], 'LIMIT'
 
 # ARGV: id, seconds to remember it
 DELETE = (
-    PRELUDE
+    PRELUDE_OF_A_JOB
     + """
-local id = ARGV[1]
-local why = missing(id)
-if why then return why end
 local job = redis.call('HMGET', key('job', id), 'lane', 'claim')
 over(id, job[1], 0)
 for _, kind in ipairs({'finished', 'uploads', 'asked'}) do redis.call('ZREM', P .. kind, id) end

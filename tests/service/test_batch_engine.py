@@ -1,6 +1,7 @@
 """Batches: what a lost worker's half of one costs, and that it gives the same numbers."""
 
 import asyncio
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -46,6 +47,14 @@ def map_batch(engine):
 
 
 class TestMapBatch:
+    def test_the_detector_is_looked_up_once(self, engine, map_batch, monkeypatch):
+        """For all parts of a batch."""
+        look_up = Mock(side_effect=engine._detector_for)
+        monkeypatch.setattr(engine, "_detector_for", look_up)
+        _, runs = map_batch(*range(BATCH_SIZE))
+
+        assert (5, 1) == (runs, look_up.call_count)
+
     @pytest.mark.parametrize(("places", "runs"), [(range(BATCH_SIZE), 5), ((0, 1), 1), ((1, 2, 8), 3)])
     def test_the_graph_runs_for_those_parts_that_hold_an_upload(self, map_batch, places, runs):
         """So halves of a chunk that lost its worker are done in half the time; each run is a sign of life."""

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from models.imaging.colour import COLOURED_ABOVE, coloured_share
+from models.imaging.colour import COLOURED_ABOVE, _shrunk, coloured_share
 from models.imaging.decode import decode
 from models.imaging.phantom import draw
+from tests.peak_memory import needs_proc, peak_mb
 
 CHEST = draw(0, 256, 210)
 INKS = ((255, 0, 0), (255, 255, 0), (0, 255, 0), (0, 128, 255))
@@ -80,3 +81,22 @@ def test_originals__none_is_coloured(shared):
 
     assert len(shares) >= 9
     assert {} == {name: share for name, share in shares.items() if share > COLOURED_ABOVE / 5}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+@pytest.mark.parametrize("size", [(1, 1), (127, 256), (2000, 90), (391, 1111)])
+def test_a_picture_is_shrunk_as_if_it_were_converted_whole(size, mode):
+    colours = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    image = Image.fromarray(colours).convert(mode)
+    whole = image.convert("RGB").resize((64, 64), Image.Resampling.BOX, reducing_gap=2.0)
+
+    assert np.asarray(whole).tolist() == np.asarray(_shrunk(image)).tolist()
+
+
+@needs_proc
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_a_large_picture_is_not_copied(mode):
+    """In colours it would take 64 MB."""
+    imports = "from PIL import Image; from models.imaging.colour import coloured_share"
+
+    assert peak_mb(f"{imports}; image = Image.new({mode!r}, (4000, 4000))", "coloured_share(image)") < 16

@@ -3,15 +3,15 @@
 import logging
 import struct
 import zlib
+from contextlib import suppress
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from pydicom import uid
 
-from models.errors import ImageTooLargeError, UndecodableImageError
+from models.errors import ImageTooLargeError, NotAChestRadiographError, UndecodableImageError
 from models.imaging.decode import decode
-from models.imaging.dicom import read_header
 from models.imaging.preprocess import InputContract, prepare
 from models.imaging.radiograph import Header, ImageFormat
 from tests import dicom_samples
@@ -157,6 +157,14 @@ class TestPixelShape:
         assert np.abs(whole.image.astype(int) - half.image.astype(int)).mean() < 2
 
 
+def read_header(content: bytes) -> Header:
+    """What is shown before pixels are read."""
+    shown: list[Header] = []
+    with suppress(UndecodableImageError):
+        decode(content, check_header=shown.append)
+    return shown[0]
+
+
 class TestHeader:
     def test_five_attributes_leave_the_door(self):
         header = read_header(plain(SMALL, 8))
@@ -175,6 +183,12 @@ class TestHeader:
 
     def test_it_is_read_without_pixels(self):
         assert read_header(plain(chest(), 8)[:-1000]).modality == "DX"
+
+    @pytest.mark.parametrize("error", [NotAChestRadiographError("a foot", ["body-part"]), ValueError("a bug")])
+    def test_whoever_checks_it_may_end_the_decoding(self, error):
+        """With an error of his own, which is not taken for damage."""
+        with pytest.raises(type(error), match=str(error)):
+            decode(plain(SMALL, 8, Rows=1000), check_header=Mock(side_effect=error))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Letterbox and centre crop: laws, attacked by Hypothesis."""
 
+from dataclasses import astuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +36,17 @@ def test_a_box_comes_back_inside_the_image(placement: Placement, edges: tuple[fl
 
     assert 0 <= box.top <= box.bottom <= placement.height
     assert 0 <= box.left <= box.right <= placement.width
+
+
+@given(placement=placements, edges=st.tuples(unit, unit, unit, unit))
+def test_a_box_survives_the_trip_into_model_space_and_back(placement: Placement, edges: tuple[float, ...]):
+    (top, bottom), (left, right) = (sorted(pair) for pair in (edges[:2], edges[2:]))
+    height, width = placement.height, placement.width
+    box = Box(top * height, left * width, bottom * height, right * width)
+
+    again = placement.box_to_image(placement.box_to_model(box))
+
+    assert astuple(again) == pytest.approx(astuple(box), abs=1e-6 * max(height, width))
 
 
 @given(placement=placements)

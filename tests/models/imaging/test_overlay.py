@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.imaging.geometry import Box
-from models.imaging.overlay import overlay
+from models.imaging.overlay import overlay, overlay_strips
 
 
 def spot(box, side):
@@ -59,3 +59,15 @@ class TestOverlay:
         made = overlay(pixels, np.zeros((40, 60)), boxes, ["Mass 0.71"] * 6)
 
         assert made.shape == (40, 60, 3)
+
+    @pytest.mark.parametrize("rows", [1, 7, 64])
+    def test_a_strip_at_a_time_it_is_the_same_picture(self, rows):
+        """Boxes and captions that lie across a seam, too."""
+        pixels = np.random.default_rng(0).integers(0, 256, (150, 200), np.uint8)
+        values = np.linspace(0, 1, pixels.size, dtype=np.float32).reshape(pixels.shape)
+        boxes, captions = [Box(20, 10, 120, 90), Box(60, 50, 149.5, 199.5)], ["Mass 0.71", "Nodule 0.52"]
+
+        strips = [values[start : start + rows] for start in range(0, len(values), rows)]
+        made = np.concatenate([*overlay_strips(pixels, strips, boxes, captions)])
+
+        assert overlay(pixels, values, boxes, captions).tolist() == made.tolist()

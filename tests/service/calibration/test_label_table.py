@@ -34,10 +34,11 @@ def known(values) -> list[float | None]:
 class TestNames:
     def test_a_table_without_source_is_complete(self, table):
         """What a row does not name is absent."""
-        read = read_label_table(table("file,label\na.png,Effusion;Mass\nb.png,No Finding\nc.png,\n"), FINDINGS)
+        read = read_label_table(table("file,label\na.png,Effusion;Mass\nb.png,No Finding\nc,Unlabelled\n"), FINDINGS)
 
-        assert ("a.png", "b.png", "c.png") == read.files == read.patients
-        assert [[1, 0, 1], [0, 0, 0], [0, 0, 0]] == read.labels.tolist()
+        assert ("a.png", "b.png") == read.files == read.patients
+        assert [[1, 0, 1], [0, 0, 0]] == read.labels.tolist()
+        assert 1 == read.num_unlabelled
 
     def test_a_row_of_a_source_knows_what_it_names(self, table):
         """And no pneumonia where it says No Finding; what the bundle does not know is ignored and counted."""
@@ -47,6 +48,12 @@ class TestNames:
         assert ("a", "b", "c") == read.files
         assert [[1, None, None], [None, 0, None], [0, 0, 1]] == [known(row) for row in read.labels]
         assert (1, {"COVID-19": 1}) == (read.num_unlabelled, dict(read.ignored))
+
+    def test_a_blank_of_a_source_knows_nothing(self, table):
+        """It is counted, and used for no finding."""
+        read = read_label_table(table("file,label,source\na,Mass,x\nb,,x\n"), FINDINGS)
+
+        assert (("a",), 1) == (read.files, read.num_unlabelled)
 
     def test_patients_are_named_by_either_column(self, table):
         """As training reads them."""
@@ -84,6 +91,10 @@ class TestRefused:
             ("file,ward\na,3\n", "needs the column `file`"),
             ("file,label\na,Mass\nb,Gout\n", "line 3: 'Gout' is no finding of the bundle"),
             ("file,label\na,Mass\na,Mass\n", "line 3: this file stands there already"),
+            ("file,label\na,Mass\nb,\n", "line 3: the label is blank; write 'No Finding', or 'Unlabelled'"),
+            ("file,label\na, ;\n", "line 2: the label is blank"),
+            ("file,label,source,nih_index\na,,x,7.png\n", "line 2: the label is blank"),
+            ("file,label\na,Mass;No Finding\n", "line 2: findings stand beside 'No Finding'"),
             ("file,label\na\n", "line 2: not as many fields"),
             ("file,label\na,Mass,3\n", "line 2: not as many fields"),
             ("file,Mass\na,yes\n", "line 2: a finding is 1, 0 or nothing"),

@@ -52,6 +52,13 @@ class TestLostFolder:
         with pytest.raises(StoreUnavailableError), store.create("jobs/one/names"):
             pass
 
+    def test_so_does_one_that_cannot_be_read(self, store):
+        """A file that is not there is another matter: it may have been purged."""
+        with pytest.raises(StoreUnavailableError):
+            store.read("jobs/one/names")
+        with pytest.raises(FileNotFoundError):
+            store.read("names")
+
     def test_so_does_a_look_at_its_room(self, tmp_path):
         """Before the first byte is taken."""
         (tmp_path / "store").write_text("a file where a folder should be")

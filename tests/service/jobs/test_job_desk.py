@@ -8,9 +8,9 @@ import pytest
 
 from models.errors import OverloadedError, StoreUnavailableError
 from service.api.job_desk import JobDesk
-from service.jobs.errors import ExpiredJobError
+from service.jobs.errors import ExpiredJobError, LedgerAwayError
 from service.jobs.folder_store import FolderStore
-from service.jobs.intake import IntakeLimits
+from service.jobs.intake import IntakeLimits, Question
 from service.jobs.job import Job, Task
 from service.jobs.memory_ledger import MemoryLedger
 from service.jobs.memory_queue import MemoryQueue
@@ -18,9 +18,14 @@ from service.jobs.reconciler import Reconciler, Retention
 
 
 class AwayStore(FolderStore):
-    """A store that removes nothing while it is away."""
+    """A store that writes and removes nothing while it is away."""
 
     is_away = False
+
+    def create(self, name: str):
+        if self.is_away:
+            raise StoreUnavailableError("the upload store cannot be written")
+        return super().create(name)
 
     def delete(self, folder: str) -> bool:
         if self.is_away:
@@ -57,6 +62,48 @@ def test_job_desk__tells_of_jobs_while_files_are_unpacked(desk, ledger):
             await asyncio.gather(*work)
 
     assert 1 == asyncio.run(ask_meanwhile()).job.total
+
+
+class AwayLedger(MemoryLedger):
+    """Its Redis goes away, and comes back."""
+
+    is_away = False
+
+    def status(self, job_id: str):
+        if self.is_away:
+            raise LedgerAwayError("the job store does not answer")
+        return super().status(job_id)
+
+
+class TestAway:
+    @pytest.fixture(name="ledger")
+    def _ledger(self):
+        return AwayLedger()
+
+    def test_while_redis_is_away_calls_fail_at_once(self, desk, ledger):
+        """For a second nobody asks it again."""
+        ledger.create(Job("one", Task.PREDICT, 1, 8, 1.0))
+        ledger.is_away = True
+        with pytest.raises(StoreUnavailableError):
+            asyncio.run(desk.status("one"))
+        ledger.is_away = False
+
+        with pytest.raises(StoreUnavailableError):
+            asyncio.run(desk.status("one"))
+
+    def test_files_that_cannot_be_written_say_nothing_of_redis(self, desk, ledger):
+        """A job that cannot be taken in keeps no other from being asked about."""
+        ledger.create(Job("one", Task.PREDICT, 1, 8, 1.0))
+
+        async def take_in():
+            async with desk.intake() as intake:
+                intake.put("a", b"content")
+                desk.store.is_away = True
+                await desk.commit(intake, Question(Task.PREDICT, 8), None)
+
+        with pytest.raises(StoreUnavailableError):
+            asyncio.run(take_in())
+        assert 1 == asyncio.run(desk.status("one")).job.total
 
 
 class TestDelete:
