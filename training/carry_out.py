@@ -9,6 +9,7 @@ from models.nets.architecture import Network
 from models.nets.checkpoint import initialise_encoder, save
 from models.nets.slim_resnet import SlimClassifier
 from models.nets.vit import VitClassifier
+from training.description import NETWORK
 from training.engine import Engine
 from training.finetune import finetune
 from training.head import refit_head, require_both_kinds
@@ -18,7 +19,7 @@ from training.pretrain import pretrain
 from training.probe import probe
 from training.recipes.probe_types import ProbeRecipe
 from training.recipes.types import FinetuneRecipe, LinprobeRecipe, Recipe, UnlabelledRecipe
-from training.run import NETWORK, Run
+from training.run import Run
 from training.trunks import build_classifier
 
 
@@ -38,7 +39,7 @@ def carry_out(recipe: Recipe, sources: Sources, start: Path | None, run: Run, en
 
     Raises:
         training.data.dataset.DataError: the data are not what their reader was promised.
-        models.errors.CheckpointError: the start does not fit.
+        models.errors.CheckpointError: the start does not fit, or the run's own checkpoint is damaged.
         FloatingPointError: the loss is not finite.
         ValueError: the recipe asks for what its data or its network cannot give.
     """

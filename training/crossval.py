@@ -16,14 +16,16 @@ from models.nets.slim_resnet import SlimClassifier, together
 from training.carry_out import carry_out
 from training.data.crops import statistics_table
 from training.data.dataset import Row
+from training.description import DESCRIPTION, NETWORK, described
 from training.engine import Engine
+from training.loop import raised_by_any
 from training.material import Labelled, Sources, labelled, normals, plain
 from training.metrics import AurocReport, auroc_report
 from training.out_of_fold import OUT_OF_FOLD, OutOfFold, write_out_of_fold
 from training.recipes.crossval_types import CrossvalRecipe
 from training.recipes.probe_types import ProbeRecipe
 from training.recipes.types import FinetuneRecipe
-from training.run import DESCRIPTION, NETWORK, Run, described
+from training.run import Run
 from training.selection import logits_of
 
 SUMMARY = "crossval.json"
@@ -49,6 +51,9 @@ def crossval(
 ) -> OutOfFold | None:
     """Train and score all members; those whose network is in the folder are only scored.
 
+    A run that is told to stop after its last step, or while a fold is scored, is heard between members: what is begun
+    is finished, and nothing else is trained.
+
     Args:
         recipe: folds, seeds, and what a member is trained by.
         sources: where its data sets lie.
@@ -58,18 +63,19 @@ def crossval(
         execution: how steps are executed, and how a member's run is opened.
 
     Returns:
-        None if a run was told to stop before its end.
+        None if a run was told to stop before the last member was scored.
 
     Raises:
         training.data.dataset.DataError: a fold is empty, or what `carry_out` raises.
     """
     parts: list[list[_Part]] = []
     networks: list[Classifier] = []
+    runs = _Runs(execution)
     for seed in recipe.seeds:
         parts.append([])
         for fold in range(recipe.folds) if recipe.held_folds is None else recipe.held_folds:
             member = member_of(recipe, seed, fold)
-            network = _trained(member, sources, start, folder / member.name, execution)
+            network = _trained(member, sources, start, folder / member.name, runs)
             if network is None:
                 return None
             networks.append(network)
@@ -92,6 +98,25 @@ def member_of(recipe: CrossvalRecipe, seed: int, fold: int) -> FinetuneRecipe | 
     return replace(recipe.member, name=name, folds=recipe.folds, held_fold=fold, seed=own_seed)
 
 
+class _Runs:
+    """Opens the members' runs, and knows the latest: what asks the process to stop is told that one."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self._latest: Run | None = None
+
+    def open(self, folder: Path) -> Run:
+        """The run of a member's folder."""
+        self._latest = self.execution.open_run(folder)
+        return self._latest
+
+    @property
+    def are_stopping(self) -> bool:
+        """Whether a process was told to stop; all of them ask at the same places."""
+        is_told = self._latest is not None and self._latest.stopping
+        return raised_by_any(self.execution.fabric, is_told)[0]
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One fold: its images, which the member has not seen, and the member's logits (N, F)."""
@@ -101,16 +126,19 @@ class _Part:
 
 
 def _trained(
-    member: FinetuneRecipe | ProbeRecipe, sources: Sources, start: Path | None, folder: Path, execution: Execution
+    member: FinetuneRecipe | ProbeRecipe, sources: Sources, start: Path | None, folder: Path, runs: _Runs
 ) -> Classifier | None:
+    """None where its run, or one before it, was told to stop."""
+    if runs.are_stopping:
+        return None
     if (folder / NETWORK).exists():
         rows = labelled(member, sources).rows
         if isinstance(member, ProbeRecipe):
             rows = (*rows, *normals(member, sources))
         Run(folder, is_writer=False).describe(member, rows, start)  # of this recipe, on these images?
     else:
-        run = execution.open_run(folder)
-        if not carry_out(member, sources, start, run, execution.engine, execution.fabric):
+        run, execution = runs.open(folder), runs.execution
+        if not carry_out(member, sources, start, run, execution.engine, execution.fabric) or runs.are_stopping:
             return None
     network = load(folder / NETWORK)
     if not isinstance(network, Classifier):

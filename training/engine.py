@@ -1,6 +1,7 @@
 """How a run is executed: device, precision, compilation, processes. None of it says what is learned."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -8,6 +9,7 @@ from typing import Literal
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 Precision = Literal["32-true", "bf16-mixed"]
@@ -41,19 +43,20 @@ class Engine:
         Raises:
             ValueError: CUDA was asked for and is not there.
         """
+        if self.is_deterministic:  # before CUDA is used; PyTorch refuses matrix products without it
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # noqa: TID251  # cuBLAS's own variable
         require_device(self.device)
         torch.use_deterministic_algorithms(self.is_deterministic)
         torch.set_float32_matmul_precision("high")  # TF32 where float32 products remain on a GPU
         torch.set_flush_denormal(True)
-        world, nodes = 1, 1
-        if TorchElasticEnvironment.detect():
-            world = TorchElasticEnvironment().world_size()
-            nodes = max(1, world // torch.cuda.device_count()) if self.device == "cuda" else 1
+        num_visible = torch.cuda.device_count() if self.device == "cuda" else 0
+        world, local = _processes(num_visible)
+        devices = devices_of_processes(self.device, local, num_visible)
         fabric = Fabric(
             accelerator=self.device,
-            strategy="ddp" if world > 1 else "auto",
-            devices=world // nodes,
-            num_nodes=nodes,
+            strategy=DDPStrategy(parallel_devices=devices) if world > 1 else "auto",
+            devices=len(set(devices)),
+            num_nodes=world // local,
             precision=self.precision,
         )
         fabric.launch()
@@ -80,6 +83,29 @@ class Engine:
             return bool(self.is_resident)
         free, _ = torch.cuda.mem_get_info()
         return num_bytes < free / 2
+
+
+def _processes(num_visible: int) -> tuple[int, int]:
+    """How many processes this run has, and how many of them on this machine: what `torchrun` says."""
+    if not TorchElasticEnvironment.detect():
+        return 1, 1
+    world = TorchElasticEnvironment().world_size()
+    usual = min(world, num_visible or world)
+    return world, int(os.environ.get("LOCAL_WORLD_SIZE", usual))  # noqa: TID251  # Fabric reads torchrun's others
+
+
+def devices_of_processes(kind: Literal["cpu", "cuda"], num_local: int, num_visible: int) -> list[torch.device]:
+    """The device of each process on this machine.
+
+    Args:
+        kind: of device.
+        num_local: processes on this machine.
+        num_visible: GPUs that a process sees: all of the machine's, or, where CUDA_VISIBLE_DEVICES differs between
+            processes, its own.
+    """
+    if kind == "cpu":
+        return [torch.device("cpu")] * num_local
+    return [torch.device("cuda", rank % num_visible) for rank in range(num_local)]
 
 
 def require_device(device: str) -> None:

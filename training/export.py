@@ -12,6 +12,7 @@ from models.imaging.preprocess import InputContract, ModelInput
 from models.labels import CHESTXRAY14
 from models.runtime.anomaly_reference import dump_reference
 from models.runtime.bundle import write_manifest
+from models.runtime.calibration_error import calibration_error_by_chance, expected_calibration_error
 from models.runtime.classifier import Classifier
 from models.runtime.manifest import (
     InputSpec,
@@ -21,7 +22,6 @@ from models.runtime.manifest import (
 )
 from models.runtime.session import Session, open_session
 from training import parity
-from training.calibration import calibration_error_by_chance, expected_calibration_error
 from training.data.dataset import DataError, Row, label_matrix
 from training.data.packed import read_input
 from training.graph_files import CLASSIFIER, RECONSTRUCTOR, Networks, write_graphs

@@ -76,6 +76,7 @@ def train(trainee: Trainee, recipe: Recipe, run: Run, engine: Engine, fabric: Fa
         False if the run was told to stop before its end.
 
     Raises:
+        CheckpointError: the run's checkpoint is damaged.
         FloatingPointError: the loss is not finite; the step and its images are named.
         OSError: a checkpoint cannot be written; the one before is intact.
     """
@@ -110,7 +111,7 @@ def train(trainee: Trainee, recipe: Recipe, run: Run, engine: Engine, fabric: Fa
         bar.set_postfix(loss=f"{log.flush():.4f}")
         if is_epoch_over and trainee.watcher is not None:
             run.log([{"step": done, **trainee.watcher.look(done // plan.steps_per_epoch)}])
-        is_saving, is_stopping = _any(fabric, run.is_save_due, run.stopping)
+        is_saving, is_stopping = raised_by_any(fabric, run.is_save_due, run.stopping)
         if is_saving or done == num_steps:
             run.save(_state(trainee, done))
         if is_stopping:
@@ -158,7 +159,7 @@ def micro_batches(batch: Batch, size: int | None, world: int) -> Iterator[tuple[
             yield part, float(part["weight"].sum()) * world / max(float(total_weight), 1.0)
 
 
-def _any(fabric: Fabric, *flags: bool) -> list[bool]:
+def raised_by_any(fabric: Fabric, *flags: bool) -> list[bool]:
     """For each flag, whether one process raises it: all have to save and leave in the same step."""
     if fabric.world_size == 1:
         return list(flags)

@@ -1,13 +1,10 @@
 """A run on disk: checkpoints that continue exactly, one JSON line a step, and the same for TensorBoard."""
 
-import hashlib
 import json
 import os
 import signal
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,11 +12,12 @@ from typing import Any
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from models.errors import CheckpointError
 from training.data.dataset import Row
+from training.description import DESCRIPTION, NETWORK, described, differences
 from training.recipes.types import Recipe
 
-CHECKPOINT, LOG, DESCRIPTION, IMAGES = "checkpoint.pt", "log.jsonl", "run.json", "images.json"
-NETWORK = "network.safetensors"  # once it is done
+CHECKPOINT, LOG, IMAGES = "checkpoint.pt", "log.jsonl", "images.json"
 _NAMED = 5  # images that a message names
 
 
@@ -88,11 +86,17 @@ class Run:
         return any((self.folder / name).exists() for name in (CHECKPOINT, NETWORK))
 
     def load(self) -> dict[str, Any] | None:
-        """The state saved last, or None for a fresh run; lines of the log that it does not know are cut off."""
+        """The state saved last, or None for a fresh run; lines of the log that it does not know are cut off.
+
+        Raises:
+            CheckpointError: the file is cut short, or no checkpoint of a run.
+        """
         path = self.folder / CHECKPOINT
         if not path.exists():
             return None
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_state(path)
+        if not isinstance(state.get("step"), int):
+            raise _damaged(path)
         if self._is_writer and (log := self.folder / LOG).exists():
             known = [line for line in log.read_text().splitlines() if _step_of(line) <= state["step"]]
             log.write_text("".join(f"{line}\n" for line in known))
@@ -101,15 +105,18 @@ class Run:
     def describe(self, recipe: Recipe, rows: Sequence[Row], start: Path | None = None) -> None:
         """Write `run.json`: the recipe as run, overrides included, what it was run on and what it started from.
 
+        Where a run goes on, the file stays as it was.
+
         Raises:
             ValueError: there is a checkpoint or a finished network, and it was made by another recipe, on other images
                 or from another start.
         """
         description = described(recipe, rows, start)
-        if self.is_begun and (changed := _differences(self.description(), description)):
-            raise ValueError(f"{self.folder} cannot go on, it was begun otherwise: {'; '.join(changed)}")
         self._files = [str(row.file) for row in rows]
-        if self._is_writer:
+        if self.is_begun:
+            if changed := differences(self.description(), description):
+                raise ValueError(f"{self.folder} cannot go on, it was begun otherwise: {'; '.join(changed)}")
+        elif self._is_writer:
             (self.folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
 
     def report_images(self, rows: Sequence[int]) -> str:
@@ -151,25 +158,6 @@ class Run:
             self._board.close()
 
 
-def described(recipe: Recipe, rows: Sequence[Row], start: Path | None = None) -> dict[str, Any]:
-    """What `run.json` says of a recipe, overrides included, of what it is run on, and of the checkpoint it starts from.
-
-    `start` is None for random weights; else the checkpoint's hash, and what the `run.json` beside it says.
-    """
-    sources = dict(sorted(Counter(row.source or "unnamed" for row in rows).items()))
-    content = {"recipe": asdict(recipe), "num_images": len(rows), "sources": sources, "start": _described_start(start)}
-    description: dict[str, Any] = json.loads(json.dumps(content, default=str))
-    return description
-
-
-def _described_start(start: Path | None) -> dict[str, Any] | None:
-    if start is None:
-        return None
-    beside = start.parent / DESCRIPTION
-    run = json.loads(beside.read_text()) if start.name == NETWORK and beside.exists() else None
-    return {"sha256": hashlib.sha256(start.read_bytes()).hexdigest(), "run": run}
-
-
 def _step_of(line: str) -> int:
     """Of one line of the log; a line that a kill cut short belongs to no checkpoint."""
     try:
@@ -178,13 +166,24 @@ def _step_of(line: str) -> int:
         return 2**63
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:
-    """Values that are not what they were, by their path."""
-    found = []
-    for name in sorted(before.keys() | now.keys()):
-        old, new = before.get(name), now.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += _differences(old, new, f"{path}{name}.")
-        elif old != new:
-            found.append(f"{path}{name} was {old}, is {new}")
-    return found
+def read_state(path: Path) -> dict[str, Any]:
+    """What a run saved of itself, on the CPU.
+
+    Raises:
+        CheckpointError: the file is cut short, or of another kind; the message names it.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # a broken file makes the unpickler raise whatever it stumbles over
+        raise _damaged(path) from error
+    if not isinstance(state, dict):
+        raise _damaged(path)
+    return state
+
+
+def _damaged(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"{path} is damaged, or no file of a run: put a whole copy in its place, or begin anew in another folder"
+    )

@@ -1,5 +1,6 @@
 """Sections of a bundle's manifest: findings with calibration and thresholds, and what it says of its two graphs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,10 @@ from models.nets.resnet import ResNetClassifier
 from models.nets.slim_resnet import SlimClassifier
 from models.nets.vit import VitClassifier
 from models.runtime.calibration import calibrate
+from models.runtime.calibration_fit import fit_calibration
 from models.runtime.manifest import BandsSpec, ClassifierSpec, Finding, ReconstructorSpec
-from training.calibration import fit, threshold_sets
+from models.runtime.threshold_fit import BALANCED, fit_thresholds, named_sets
+from models.runtime.threshold_set import ThresholdSet
 from training.committee import Committee
 from training.graph_files import CLASSIFIER, RECONSTRUCTOR, KeptClassifier, KeptReconstructor
 from training.recipes.types import ExportRecipe
@@ -33,7 +36,7 @@ class Fitted:
 
 def findings(fitted: Fitted) -> dict[str, Any]:
     """`findings`, `thresholds` and `threshold_sets`, fitted."""
-    calibrations = fit(fitted.logits, fitted.labels)
+    calibrations = fit_calibration(fitted.logits, fitted.labels)
     sets = threshold_sets(calibrate(fitted.logits, calibrations), fitted.labels, CHESTXRAY14, fitted.images)
     entries = tuple(
         Finding(name=name, display=display_name(name), threshold=threshold, calibration=calibration)
@@ -41,6 +44,26 @@ def findings(fitted: Fitted) -> dict[str, Any]:
     )
     in_force = sets[0].model_copy(update={"values": ()})
     return {"findings": entries, "thresholds": in_force, "threshold_sets": sets}
+
+
+def threshold_sets(
+    probabilities: NDArray[np.float64], labels: NDArray[np.floating], findings: Sequence[str], images: str
+) -> tuple[ThresholdSet, ...]:
+    """`balanced`, `sensitive` and `specific`, as a bundle carries them.
+
+    Args:
+        probabilities: (N, F) calibrated, out of fold.
+        labels: (N, F), NaN unknown; every finding needs both kinds.
+        findings: F names.
+        images: the images in words, such as "out-of-fold scores of 1211 images".
+
+    Raises:
+        ValueError: a finding has one kind of label only.
+    """
+    values = fit_thresholds(probabilities, labels)
+    if lacking := [name for name, value in zip(findings, values[BALANCED], strict=True) if np.isnan(value)]:
+        raise ValueError(f"{lacking[0]}: no threshold without positives and negatives")
+    return named_sets(values, labels, findings, images)
 
 
 def classifier_spec(

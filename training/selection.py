@@ -13,6 +13,7 @@ from torch import nn
 
 from training.data.crops import normalise_by
 from training.metrics import auroc
+from training.run import read_state
 
 _BATCH = 64
 
@@ -71,8 +72,12 @@ class Selection:
         return {"val": number}
 
     def restore_best(self) -> None:
-        """Put the best weights back into the network."""
-        self._network.load_state_dict(torch.load(self._path, map_location="cpu", weights_only=True))
+        """Put the best weights back into the network.
+
+        Raises:
+            CheckpointError: their file is damaged.
+        """
+        self._network.load_state_dict(read_state(self._path))
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""

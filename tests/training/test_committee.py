@@ -16,8 +16,8 @@ from tests.training.evaluation.console import run
 from tests.training.tiny import classifier, spread
 from training.commands.export import committee_of, scores_of
 from training.committee import Committee
+from training.description import DESCRIPTION, NETWORK
 from training.out_of_fold import OUT_OF_FOLD, OutOfFold, joint_scores, write_out_of_fold
-from training.run import DESCRIPTION, NETWORK
 
 FINDINGS = ("a", "b")
 

@@ -1,6 +1,7 @@
 """Cross-validation: nobody is scored by a network that has seen them, and what is done is not done again."""
 
 import json
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -9,17 +10,20 @@ import torch
 
 from models.nets.checkpoint import load, save
 from models.nets.mae import mae
+from tests.training.evaluation.console import run
 from tests.training.execution import ENGINE, alone
 from tests.training.tiny import write_manifest_csv
 from training.crossval import SUMMARY, Execution, crossval, member_of
+from training.data.crops import IMAGENET_MEAN, IMAGENET_STD
 from training.data.manifest import read_manifest
 from training.data.splits import fold_of
-from training.material import Sources, labelled
+from training.description import DESCRIPTION, NETWORK
+from training.material import Sources, labelled, plain
 from training.out_of_fold import OUT_OF_FOLD, read_out_of_fold
 from training.recipes.crossval_types import CrossvalRecipe
 from training.recipes.probe_types import ProbeRecipe
 from training.recipes.types import FinetuneRecipe, Optim
-from training.run import DESCRIPTION, NETWORK
+from training.run import Run
 
 RECIPE = CrossvalRecipe(
     name="tiny",
@@ -149,6 +153,45 @@ def test_some_folds_may_never_be_held_out(place):
     assert 16 == json.loads((folder / DESCRIPTION).read_text())["num_images"]
 
 
+class StopAtEnd(Run):
+    """A run that SIGTERM reaches after its last step."""
+
+    def save(self, state):
+        super().save(state)
+        self.stopping = True
+
+
+def test_what_asks_to_stop_is_heard_between_members(place, tmp_path):
+    """The member in hand is finished, none is begun; what is done is not done again."""
+    sources, recipe = place[0], replace(RECIPE, seeds=(0,))
+    stopped = replace(execution(), open_run=StopAtEnd)
+    for num in (1, 2):
+        assert crossval(recipe, sources, None, tmp_path, stopped) is None
+        assert num == len(list(tmp_path.glob(f"*/{NETWORK}")))
+        assert not (tmp_path / OUT_OF_FOLD).exists()
+
+    assert (1, 16, 14) == crossval(recipe, sources, None, tmp_path, stopped).logits.shape
+
+
+def test_a_member_scores_as_it_was_trained(place, tmp_path):
+    """By the recipe's normalisation, here not the usual one, on the picture as it is."""
+    sources, held = place[0], 1
+    member = replace(RECIPE.member, normalisation="imagenet")
+    recipe = replace(RECIPE, member=member, seeds=(0,), held_folds=(held,))
+    outcome = crossval(recipe, sources, None, tmp_path, execution())
+    rows = [row for row in read_manifest(sources.roots["manifest"]) if row.file.name in set(outcome.files)]
+    network = load(tmp_path / member_of(recipe, 0, held).name / NETWORK)
+
+    images = plain(rows, replace(member, image_size_px=48), sources)
+    pixels = torch.from_numpy(np.array(images)[:, None]).float() / 255
+    mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
+    with torch.inference_mode():
+        logits = network((pixels - mean) / std).numpy()
+
+    assert [row.file.name for row in rows] == list(outcome.files)
+    assert outcome.logits[0] == pytest.approx(logits, abs=1e-5)
+
+
 class TestProbe:
     @pytest.fixture(name="outcome", scope="class")
     @staticmethod
@@ -219,6 +262,20 @@ class TestProbe:
         assert scores.logits.std() > 0.1
         described = json.loads((tmp_path / "seed-0-fold-0" / DESCRIPTION).read_text())
         assert 4 == described["sources"]["healthy"]
+
+    def test_alone_it_lets_sigterm_end_it(self, outcome, tmp_path):
+        """It has no steps to stop between, and nothing to keep: a handler would make it deaf."""
+        root, before = outcome[0], signal.getsignal(signal.SIGTERM)
+        changes = ["encoder=vit_tiny", "image_size_px=32", "packed_size_px=40", "given_px=48", "normals=()"]
+        arguments = ["--data", root / "manifest.csv", "--init", root / "start" / NETWORK, "--cache", root / "cache"]
+        try:
+            assert run(
+                "probe", "frozen_probe", *arguments, "--out", tmp_path, "--device", "cpu",
+                *(word for change in changes for word in ("--set", change)),
+            )  # fmt: skip
+            assert before == signal.getsignal(signal.SIGTERM)
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     def test_without_a_trunk_there_is_no_probe(self, outcome, tmp_path):
         """Random weights say little of a picture."""

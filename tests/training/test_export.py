@@ -17,11 +17,11 @@ from models.nets.slim_resnet import SlimClassifier, SlimConfig, SlimShape
 from models.nets.vit import VitShape
 from models.runtime.anomaly import AnomalyDetector, complementary_keeps
 from models.runtime.bundle import load_bundle
+from models.runtime.calibration_fit import fit_calibration
 from models.runtime.classifier import Classifier
 from models.runtime.session import open_session
 from tests.training.tiny import SIDE_PX, autoencoder, classifier, phantoms, spread, write_manifest_csv
 from training import parity
-from training.calibration import fit
 from training.commands.export import classifier_of, reconstructor_of
 from training.committee import Committee
 from training.data.crops import normalise
@@ -33,6 +33,7 @@ from training.graphs import ClassifierGraph, ReconstructorGraph
 from training.onnx_file import to_onnx
 from training.out_of_fold import OutOfFold
 from training.recipes.types import ExportRecipe
+from training.sections import threshold_sets
 
 RECIPE = ExportRecipe(name="tiny", version="0", masks=(2, 4))
 DESCRIPTION = {
@@ -189,7 +190,7 @@ def test_an_ensemble_is_calibrated_on_out_of_fold_scores(tmp_path, material):
 
     assert output.logits == pytest.approx(expected.numpy(), abs=parity.STORED_LOGIT_TOLERANCE)
     assert output.saliency.shape == tuple(maps.shape)
-    assert manifest.findings[0].calibration == fit(scores.mean_logits, labels)[0]
+    assert manifest.findings[0].calibration == fit_calibration(scores.mean_logits, labels)[0]
     assert "400 training images" in manifest.threshold_sets[0].description
     assert "2 networks" in (tmp_path / "README.md").read_text()
 
@@ -350,3 +351,11 @@ def test_average_pool_heads_are_exported_too():
 
     deviation = parity.classifier_deviation((expected_logits, expected_maps), (logits, maps))
     deviation.require(parity.LOGIT_TOLERANCE, parity.MAP_TOLERANCE, "average pool")
+
+
+def test_threshold_sets__refuse_a_finding_with_one_kind_of_label():
+    """By its name."""
+    labels = np.array([[1, 0], [0, 0]])
+
+    with pytest.raises(ValueError, match="Hernia"):
+        threshold_sets(np.full((2, 2), 0.5), labels, ("Effusion", "Hernia"), "2 images")

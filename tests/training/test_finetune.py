@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from models.errors import CheckpointError
 from tests.training.execution import ENGINE, StopAfter, alone, losses, packed
 from tests.training.tiny import FINETUNE, SIDE_PX, phantoms
 from training.average import rising_average
 from training.data.crops import normalise, statistics_table
-from training.finetune import LabelledImages, finetune, optimizer_of
+from training.finetune import BEST, LabelledImages, finetune, optimizer_of
 from training.objectives import exclusive_cross_entropy, masked_bce
 from training.run import Run
 from training.selection import Held, Selection, logits_of, selection_number
@@ -185,6 +186,16 @@ class TestSelection:
 
         for name, value in whole.state_dict().items():
             assert torch.equal(value, parts.state_dict()[name]), name
+
+    def test_best_weights_that_are_damaged_are_named(self, tmp_path):
+        """Instead of a traceback from the unpickler."""
+        selection = Selection(
+            build_classifier(FINETUNE, 2), data(with_held=True).held, range(3), tmp_path / BEST, alone()
+        )
+        (tmp_path / BEST).write_bytes(b"PK\x03\x04")
+
+        with pytest.raises(CheckpointError, match=r"best\.pt is damaged"):
+            selection.restore_best()
 
     def test_findings_with_one_kind_of_label_do_not_choose(self):
         """Finding 1 has a single positive and no negative."""

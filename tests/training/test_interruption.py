@@ -134,6 +134,20 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(manifest, tmp_path
     assert [] == list(tmp_path.glob("*.partial"))
 
 
+def test_a_damaged_checkpoint_is_said_in_one_line(manifest, whole, tmp_path):
+    """Which file it is, and what to do; the file stays as it is."""
+    (tmp_path / "run.json").write_bytes((whole / "run.json").read_bytes())
+    damaged = (whole / "checkpoint.pt").read_bytes()[:1000]
+    (tmp_path / "checkpoint.pt").write_bytes(damaged)
+
+    assert 2 == processes.run(pretrain(manifest, tmp_path, "--resume", "auto"), tmp_path / "output.txt")
+
+    text = (tmp_path / "output.txt").read_text()
+    assert f"training pretrain: {tmp_path / 'checkpoint.pt'} is damaged" in text
+    assert "Traceback" not in text
+    assert damaged == (tmp_path / "checkpoint.pt").read_bytes()
+
+
 def test_a_finished_folder_is_not_overwritten(manifest, tmp_path):
     """Forgetting --resume must not cost a week of training."""
     (tmp_path / "checkpoint.pt").write_bytes(b"precious")

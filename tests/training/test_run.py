@@ -1,13 +1,17 @@
 """A run's folder: what it says, and when it refuses to go on."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from models.errors import CheckpointError
 from tests.training.tiny import PRETRAIN
 from training.data.dataset import Row
-from training.run import Run, described
+from training.description import described
+from training.run import Run
 
 ROWS = [
     Row(file=Path(f"{index}.png"), labels=frozenset(), known=frozenset(), patient=str(index), source="phantom")
@@ -65,6 +69,84 @@ class TestDescribe:
 
         with pytest.raises(ValueError, match="num_images was 7, is 6"):
             Run(tmp_path).describe(PRETRAIN, ROWS[:6])
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"file": Path("another.png")},
+            {"labels": frozenset({"Hernia"})},
+            {"known": frozenset({"Hernia"})},
+            {"patient": "another"},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_nor_do_as_many_other_rows_of_the_same_source(self, tmp_path, change):
+        """Of one of them another file, label or patient suffices."""
+        begun(tmp_path)
+
+        with pytest.raises(ValueError, match="rows_sha256: files, labels or patients"):
+            Run(tmp_path).describe(PRETRAIN, [*ROWS[:3], replace(ROWS[3], **change), *ROWS[4:]])
+
+    def test_nor_do_the_same_rows_in_another_order(self, tmp_path):
+        """A step would mean others."""
+        begun(tmp_path)
+
+        with pytest.raises(ValueError, match="rows_sha256"):
+            Run(tmp_path).describe(PRETRAIN, ROWS[::-1])
+
+    def test_the_same_images_in_another_folder_do(self, tmp_path):
+        """Data move; so do checkouts."""
+        begun(tmp_path)
+
+        Run(tmp_path).describe(PRETRAIN, [replace(row, file=Path("moved") / row.file) for row in ROWS])
+
+    def test_what_an_older_version_began_goes_on(self, tmp_path):
+        """Its `run.json`, and that of the run it started from, say nothing of single rows, and go on saying nothing."""
+        begun(tmp_path / "before")
+        start = tmp_path / "before/network.safetensors"
+        start.write_bytes(b"weights")
+        run = Run(tmp_path / "after")
+        run.describe(PRETRAIN, ROWS, start)
+        run.save({"step": 1})
+        path = tmp_path / "after/run.json"
+        older = json.loads(path.read_text())
+        del older["rows_sha256"], older["start"]["run"]["rows_sha256"]
+        path.write_text(json.dumps(older))
+
+        Run(tmp_path / "after").describe(PRETRAIN, ROWS, start)
+
+        assert older == run.description()
+
+
+class TestLoad:
+    @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+    def test_a_checkpoint_that_is_cut_short_is_named(self, tmp_path, share):
+        """One line that says what to do."""
+        begun(tmp_path)
+        whole = (tmp_path / "checkpoint.pt").read_bytes()
+        (tmp_path / "checkpoint.pt").write_bytes(whole[: int(share * len(whole))])
+
+        with pytest.raises(CheckpointError, match=r"checkpoint\.pt is damaged.*begin anew in another folder"):
+            Run(tmp_path).load()
+
+    @pytest.mark.parametrize("content", [[1, 2], {"weight": torch.zeros(2)}], ids=["list", "weights"])
+    def test_so_is_a_file_that_holds_something_else(self, tmp_path, content):
+        """The weights of the best epoch know no step."""
+        begun(tmp_path)
+        torch.save(content, tmp_path / "checkpoint.pt")
+
+        with pytest.raises(CheckpointError, match=r"checkpoint\.pt is damaged"):
+            Run(tmp_path).load()
+
+    def test_the_log_is_left_as_it_is_then(self, tmp_path):
+        """It may be all that is left of the run."""
+        begun(tmp_path).log([{"step": 1, "loss": 1.0}])
+        (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
+
+        with pytest.raises(CheckpointError):
+            Run(tmp_path).load()
+
+        assert ['{"step": 1, "loss": 1.0}'] == (tmp_path / "log.jsonl").read_text().splitlines()
 
 
 def test_report_images__names_a_few_and_lists_all(tmp_path):

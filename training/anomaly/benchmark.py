@@ -7,13 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import ThorascopeError
-from models.imaging.decode import decode
 from models.imaging.preprocess import InputContract, ModelInput, prepare
 from models.labels import CHESTXRAY14
 from training.anomaly.field import working_picture
 from training.anomaly.implants import KINDS, implant, to_model
 from training.data.dataset import DataError, Row
+from training.data.packed import read_radiograph
 
 COMPLETE: Final = "read for all findings"
 CLEAN: Final = "clean"
@@ -68,17 +67,10 @@ def cases(
         DataError: a file does not decode.
     """
     for index, row in enumerate(rows):
-        pixels = working_picture(_pixels(row))
+        pixels = working_picture(read_radiograph(row.file).pixels)
         for kind in kinds:
             if kind == CLEAN:
                 shown = prepare(pixels, contract)
                 yield Case(row, kind, shown, np.zeros(shown.image.shape, np.bool_))
             else:
                 yield Case(row, kind, *to_model(implant(pixels, kind, seed, index), contract))
-
-
-def _pixels(row: Row) -> NDArray[np.uint8]:
-    try:
-        return decode(row.file.read_bytes()).pixels
-    except (ThorascopeError, OSError) as error:
-        raise DataError(f"{row.file}: {error}") from error

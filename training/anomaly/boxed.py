@@ -41,9 +41,8 @@ def mark_box(box: Box, shown: ModelInput) -> NDArray[np.bool_]:
     Args:
         box: edges as shares of the picture's height and width.
     """
-    placement = shown.letterbox
-    top, left = placement.to_model(box.top * placement.height, box.left * placement.width)
-    bottom, right = placement.to_model(box.bottom * placement.height, box.right * placement.width)
+    edges = boxed.in_model_space(box, shown.letterbox)
     rows, columns = (np.arange(extent) + 0.5 for extent in shown.image.shape)
-    inside: NDArray[np.bool_] = ((rows >= top) & (rows < bottom))[:, None] & ((columns >= left) & (columns < right))
+    in_rows, in_columns = (rows >= edges.top) & (rows < edges.bottom), (columns >= edges.left) & (columns < edges.right)
+    inside: NDArray[np.bool_] = in_rows[:, None] & in_columns
     return inside

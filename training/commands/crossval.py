@@ -1,7 +1,7 @@
 """`crossval`: classifiers by patient-grouped cross-validation, their out-of-fold scores, and their ensemble."""
 
 import argparse
-from functools import partial
+from pathlib import Path
 
 from training.commands.finetune import add_arguments
 from training.commands.recipe import recipe_of
@@ -9,6 +9,7 @@ from training.commands.rows import sources_of
 from training.commands.running import engine_of, open_run
 from training.crossval import SUMMARY, Execution, crossval
 from training.recipes.crossval_types import CrossvalRecipe
+from training.run import Run
 
 __all__ = ["add_arguments", "run"]  # what is asked for is what `finetune` asks for
 
@@ -20,9 +21,17 @@ def run(options: argparse.Namespace) -> bool:
         raise ValueError(f"{options.out} is done: add --resume auto to score it again, or name another folder")
     engine = engine_of(options)
     fabric = engine.launch()
-    execution = Execution(engine, fabric, partial(open_run, options=options, fabric=fabric))
+
+    def open_member(folder: Path) -> Run:
+        member = open_run(folder, options, fabric)
+        member.stop_on_sigterm()
+        return member
+
+    execution = Execution(engine, fabric, open_member)
     outcome = crossval(recipe, sources_of(options), options.init, options.out, execution)
     if outcome is None:
+        if fabric.is_global_zero:
+            print(f"{options.out}: told to stop; --resume auto goes on")
         return False
     print((options.out / SUMMARY).read_text(), end="")
     return True

@@ -12,11 +12,12 @@ from models.runtime.bundle import MANIFEST_NAME, Bundle, load_bundle
 from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_manifest_arguments, labelled
 from training.committee import Committee
+from training.description import NETWORK
 from training.export import Material, export
 from training.graph_files import KeptClassifier, KeptReconstructor, Networks
 from training.out_of_fold import OUT_OF_FOLD, OutOfFold, joint_scores, read_out_of_fold
 from training.recipes.types import ExportRecipe
-from training.run import NETWORK, Run
+from training.run import Run
 
 _SHOWN = {"normalisation": "grey", "geometry": "letterbox"}  # what the exported graphs and the bundle's contract do
 

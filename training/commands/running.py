@@ -10,6 +10,7 @@ from training.carry_out import carry_out
 from training.commands.numbers import count, positive
 from training.commands.rows import sources_of
 from training.engine import Engine, default_engine
+from training.recipes.probe_types import ProbeRecipe
 from training.recipes.types import Recipe
 from training.run import Run
 
@@ -61,7 +62,6 @@ def open_run(folder: Path, options: argparse.Namespace, fabric: Fabric) -> Run:
     )
     if options.resume is None and run.is_begun:
         raise ValueError(f"{folder} holds a run already: add --resume auto to go on, or name another folder")
-    run.stop_on_sigterm()
     return run
 
 
@@ -70,4 +70,6 @@ def run_recipe(recipe: Recipe, start: Path | None, options: argparse.Namespace) 
     engine = engine_of(options)
     fabric = engine.launch()
     run = open_run(options.out, options, fabric)
+    if not isinstance(recipe, ProbeRecipe):  # it has no steps to stop between and keeps nothing: SIGTERM ends it
+        run.stop_on_sigterm()
     return carry_out(recipe, sources_of(options), start, run, engine, fabric)

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from models.errors import ThorascopeError
 from models.imaging.decode import decode
 from models.imaging.preprocess import InputContract, ModelInput, prepare
+from models.imaging.radiograph import Radiograph
 from training.data.dataset import DataError
 
 _NAMED = 5  # files that an error names before it only counts
@@ -68,6 +69,8 @@ def pack(files: Sequence[Path], contract: InputContract, cache: Path) -> NDArray
     """Decode every file as serving does, or reopen what an earlier call decoded.
 
     The cache's name is a hash of the file names, sizes and the contract, so another list never meets a stale array.
+    Neither content nor time is in it: a picture that another one of the same size has replaced is found by nobody until
+    the cache is emptied.
 
     Args:
         files: images in order.
@@ -116,9 +119,18 @@ def read_input(file: Path, contract: InputContract) -> ModelInput:
     """A picture as a model sees it, by the code that serves.
 
     Raises:
+        DataError: as `read_radiograph`.
+    """
+    return prepare(read_radiograph(file), contract)
+
+
+def read_radiograph(file: Path) -> Radiograph:
+    """A picture as the service decodes it.
+
+    Raises:
         DataError: it is missing, or does not decode; the message names it.
     """
     try:
-        return prepare(decode(file.read_bytes()), contract)
+        return decode(file.read_bytes())
     except (ThorascopeError, OSError) as error:
         raise DataError(f"{file}: {error}") from error

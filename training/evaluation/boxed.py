@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.imaging.geometry import Box
+from models.imaging.geometry import Box, Placement
 from models.imaging.preprocess import InputContract, ModelInput
 from training.data import manifest
 from training.data.boxes import LabelledBox
@@ -72,6 +72,14 @@ def square_input(file: Path, contract: InputContract) -> ModelInput:
     if abs(height - width) > _SQUARENESS * max(height, width):
         raise DataError(f"{file}: {height} x {width} pixels, while the picture that the boxes were drawn on is square")
     return prepared
+
+
+def in_model_space(share: Box, placement: Placement) -> Box:
+    """A box whose edges are shares of a picture's height and width, on the model's square."""
+    rows, columns = placement.height, placement.width
+    return placement.box_to_model(
+        Box(share.top * rows, share.left * columns, share.bottom * rows, share.right * columns)
+    )
 
 
 def overlap(one: Box, other: Box) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from training.calibration import brier_score, calibration_error_by_finding, expected_calibration_error
+from models.runtime.calibration_error import brier_score, calibration_error_by_finding, expected_calibration_error
 from training.evaluation.operating import OperatingPoint, Thresholds, operating_point
 from training.evaluation.precision_recall import average_precision
 from training.evaluation.scores import Scores

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.errors import ThorascopeError
-from models.imaging.decode import decode
 from models.imaging.preprocess import prepare
-from training.data.dataset import DataError
+from training.data.packed import read_radiograph
 from training.evaluation.bootstrap import Interval, Resampling, interval
 from training.evaluation.bundle_model import BundleModel
 from training.evaluation.perturbations import PERTURBATIONS, Pixels, through_png
@@ -74,7 +72,7 @@ def perturbed_probabilities(model: BundleModel, files: Sequence[Path]) -> NDArra
     """
     answers = []
     for file in tqdm(files, desc="perturbing", unit="img", delay=1):
-        pixels = source_pixels(file)
+        pixels = read_radiograph(file).pixels
         answers.append(_answers(model, [pixels, *(one.apply(pixels) for one in PERTURBATIONS)]))
     return np.stack(answers, axis=1)
 
@@ -86,13 +84,14 @@ def paired_probabilities(model: BundleModel, pairs: Sequence[tuple[Pixels, Pixel
 
 def with_png(files: Sequence[Path]) -> list[tuple[Pixels, Pixels]]:
     """Each file's picture, and what is read from an 8-bit PNG of it."""
-    pictures = [source_pixels(file) for file in files]
+    pictures = [read_radiograph(file).pixels for file in files]
     return [(pixels, through_png(pixels)) for pixels in pictures]
 
 
 def with_twins(groups: Sequence[Sequence[Path]]) -> list[tuple[Pixels, Pixels]]:
     """In each group the first file's picture beside each of the others'."""
-    return [(source_pixels(group[0]), source_pixels(twin)) for group in groups for twin in group[1:]]
+    pairs = [(group[0], twin) for group in groups for twin in group[1:]]
+    return [(read_radiograph(first).pixels, read_radiograph(twin).pixels) for first, twin in pairs]
 
 
 def changes(model: BundleModel, probabilities: NDArray[np.float64], resampling: Resampling) -> list[Change]:
@@ -143,18 +142,6 @@ def change(
         flips=float(((before >= cuts) != (after >= cuts)).mean()),
         is_lossless=is_lossless,
     )
-
-
-def source_pixels(file: Path) -> Pixels:
-    """What is read from a file, (H, W).
-
-    Raises:
-        DataError: it is missing, or does not decode.
-    """
-    try:
-        return decode(file.read_bytes()).pixels
-    except (ThorascopeError, OSError) as error:
-        raise DataError(f"{file}: {error}") from error
 
 
 def _answers(model: BundleModel, pictures: Sequence[Pixels]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from models.labels import display_name
-from training.calibration import expected_calibration_error
+from models.runtime.calibration_error import expected_calibration_error
 from training.evaluation.bootstrap import Resampling, interval
 from training.evaluation.operating import roc_curve
 from training.evaluation.scores import Scores

@@ -11,8 +11,8 @@ from models.imaging.phantom import draw
 from models.imaging.preprocess import InputContract, ModelInput, prepare
 from models.labels import display_name
 from training.data.dataset import Row
-from training.evaluation.boxed import Case
-from training.evaluation.stability import source_pixels
+from training.data.packed import read_input
+from training.evaluation.boxed import Case, in_model_space
 
 PHANTOMS = "drawn phantoms, nobody's anatomy"
 NO_FINDING = "No finding"
@@ -52,7 +52,7 @@ def of_rows(rows: Sequence[Row], num: int, contract: InputContract) -> list[Subj
     """
     first = list({row.patient: row for row in reversed(rows)}.values())[::-1]
     taken = [first[place * len(first) // num] for place in range(num)] if num < len(first) else first
-    return [Subject(prepare(source_pixels(row.file), contract), said_of(row)) for row in taken]
+    return [Subject(read_input(row.file, contract), said_of(row)) for row in taken]
 
 
 def of_findings(rows: Sequence[Row], findings: Sequence[str], num: int, contract: InputContract) -> list[Subject]:
@@ -64,7 +64,7 @@ def of_findings(rows: Sequence[Row], findings: Sequence[str], num: int, contract
         row = next((row for row in rows if name in row.labels and row.patient not in seen), None)
         if row is not None:
             seen.add(row.patient)
-            subjects.append(Subject(prepare(source_pixels(row.file), contract), said_of(row), name))
+            subjects.append(Subject(read_input(row.file, contract), said_of(row), name))
     return subjects
 
 
@@ -74,12 +74,9 @@ def of_cases(cases: Sequence[Case], num: int, contract: InputContract) -> list[S
     first = [by_finding[name] for name in sorted(by_finding)]
     subjects = []
     for case in [*first, *(case for case in cases if case not in first)][:num]:
-        prepared = prepare(source_pixels(case.row.file), contract)
-        place, share = prepared.letterbox, case.label.box
-        top, left = place.to_model(share.top * place.height, share.left * place.width)
-        bottom, right = place.to_model(share.bottom * place.height, share.right * place.width)
-        name = case.label.finding
-        subjects.append(Subject(prepared, display_name(name), name, Box(top, left, bottom, right)))
+        prepared = read_input(case.row.file, contract)
+        name, box = case.label.finding, in_model_space(case.label.box, prepared.letterbox)
+        subjects.append(Subject(prepared, display_name(name), name, box))
     return subjects
 
 
@@ -93,9 +90,7 @@ def phantoms(num: int, contract: InputContract) -> list[Subject]:
         prepared = prepare(pixels, contract)
         caption = "phantom" if box is None else "with a shadow"
         if box is not None:
-            top, left = prepared.letterbox.to_model(box.top, box.left)
-            bottom, right = prepared.letterbox.to_model(box.bottom, box.right)
-            box = Box(top, left, bottom, right)
+            box = prepared.letterbox.box_to_model(box)
         subjects.append(Subject(prepared, caption, box=box))
     return subjects
 

@@ -3,11 +3,9 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from models.imaging.geometry import Box
 from models.imaging.heatmap import saliency_map
 from models.imaging.overlay import overlay
-from models.imaging.preprocess import ModelInput
-from training.evaluation.boxed import Case, square_input
+from training.evaluation.boxed import in_model_space, square_input
 from training.recipes.table import PaperRow, Released
 from training.recipes.types import UnlabelledRecipe
 from training.reproduction.canvas import canvas, show
@@ -38,7 +36,7 @@ def draw(rows: list[PaperRow], workshop: Workshop) -> Figure:
     for column, (label, one) in enumerate(drawn, start=1):
         for line, case in enumerate(cases):
             prepared = square_input(case.row.file, one.model.contract)
-            box = _in_model_space(case, prepared)
+            box = in_model_space(case.label.box, prepared.letterbox)
             grid = one.model.saliency(prepared.image[None])[0, one.model.findings.index(case.label.finding)]
             show(axes[line, column], overlay(prepared.image, saliency_map(grid, prepared.letterbox), [box]))
             if column == 1:
@@ -46,10 +44,3 @@ def draw(rows: list[PaperRow], workshop: Workshop) -> Figure:
                 show(axes[line, 0], overlay(prepared.image, nothing, [box]), case.label.finding)
         axes[0, column].set_title(label, fontsize=8)
     return figure
-
-
-def _in_model_space(case: Case, prepared: ModelInput) -> Box:
-    placement, share = prepared.letterbox, case.label.box
-    top, left = placement.to_model(share.top * placement.height, share.left * placement.width)
-    bottom, right = placement.to_model(share.bottom * placement.height, share.right * placement.width)
-    return Box(top, left, bottom, right)

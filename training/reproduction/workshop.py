@@ -7,11 +7,12 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
+from training.description import NETWORK
 from training.engine import Engine
 from training.recipes.table import Released, RowRecipe
 from training.recipes.types import FinetuneRecipe, FromFile, FromRun, LinprobeRecipe
 from training.reproduction.at_hand import AtHand, chain, file_of
-from training.run import NETWORK, Run
+from training.run import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from PIL import Image
 from models.imaging.phantom import draw
 from models.imaging.preprocess import Geometry, InputContract, prepare
 from training.data.dataset import DataError
-from training.data.packed import PackedImages, pack
+from training.data.packed import PackedImages, pack, read_input, read_radiograph
 
 CONTRACT = InputContract(32)
 
@@ -63,6 +63,24 @@ class TestPack:
             pack([*files, broken], CONTRACT, tmp_path / "cache")
 
         assert [] == [path for path in (tmp_path / "cache").glob("*.npy") if "partial" not in path.name]
+
+
+class TestReadRadiograph:
+    def test_it_is_what_the_service_decodes(self, files):
+        """In its own size."""
+        assert np.array_equal(np.asarray(Image.open(files[0])), read_radiograph(files[0]).pixels)
+
+    @pytest.mark.parametrize("content", [None, b"no image"], ids=["missing", "no image"])
+    def test_a_file_without_a_picture_is_named(self, tmp_path, content):
+        """Whether it is missing or does not decode; likewise where it is laid out at once."""
+        file = tmp_path / "faulty.png"
+        if content is not None:
+            file.write_bytes(content)
+
+        with pytest.raises(DataError, match=r"faulty\.png: "):
+            read_radiograph(file)
+        with pytest.raises(DataError, match=r"faulty\.png: "):
+            read_input(file, CONTRACT)
 
 
 class TestPackedImages:

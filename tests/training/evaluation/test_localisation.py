@@ -13,7 +13,7 @@ from models.labels import CHESTXRAY14
 from tests.training.tiny import SIDE_PX, classifier, phantoms
 from training.data.boxes import LabelledBox
 from training.data.dataset import Row
-from training.evaluation.boxed import Case, overlap
+from training.evaluation.boxed import Case, in_model_space, overlap
 from training.evaluation.localisation import leave_one_patient_out, overlaps, predicted_box
 from training.evaluation.localisation_report import CENTRED, MODEL, RANDOM, localisation_report
 from training.evaluation.maps import ClosedFormMaps, GradcamMaps
@@ -35,11 +35,9 @@ class TestPredictedBox:
         """A region lit where a box of the source lies gives that box, whatever the layout."""
         one = prepare(np.zeros(shape, np.uint8), InputContract(224, geometry))
         truth = Box(0.3, 0.4, 0.6, 0.7)
-        placement = one.letterbox
-        top, left = placement.to_model(truth.top * shape[0], truth.left * shape[1])
-        bottom, right = placement.to_model(truth.bottom * shape[0], truth.right * shape[1])
+        box = in_model_space(truth, one.letterbox)
         scaled = np.zeros((224, 224), np.float32)
-        scaled[round(top) : round(bottom), round(left) : round(right)] = 1
+        scaled[round(box.top) : round(box.bottom), round(box.left) : round(box.right)] = 1
 
         assert overlap(predicted_box(scaled, one, 0.5), truth) > 0.95  # rounding to pixels of the model's square
 

@@ -1,6 +1,9 @@
 """`python -m training localize`: boxes of a data set against maps of a model."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
 
 import pytest
 
@@ -9,9 +12,14 @@ from models.nets.checkpoint import save
 from tests.tiny_bundle import write_tiny_bundle
 from tests.training.evaluation.console import run
 from tests.training.tiny import classifier
-from training.data.boxes import read_boxes
+from training.data.boxes import SIDE_PX, LabelledBox, read_boxes
+from training.data.catalogue import open_dataset
 from training.data.dataset import DataError
 from training.data.twins import write_twin
+from training.evaluation.boxed import Case, square_input
+from training.evaluation.bundle_model import BundleModel
+from training.evaluation.localisation import MAP_THRESHOLDS, overlaps, predicted_box
+from training.evaluation.maps import ClosedFormMaps
 
 
 @pytest.fixture(name="twin")
@@ -29,6 +37,15 @@ def arguments(twin, model: str, *more: object) -> list[object]:
     return [twin / model, *data, "--resamples", 20, "--json", twin / "report.json", *more]
 
 
+def write_boxes(path: Path, labels: Sequence[LabelledBox]) -> None:
+    """As ChestX-ray14 has them."""
+    lines = ["Image Index,Finding Label,Bbox [x,y,w,h],,,"]
+    for label in labels:
+        top, left, bottom, right = (edge * SIDE_PX for edge in astuple(label.box))
+        lines.append(f"{label.file},{label.finding},{left},{top},{right - left},{bottom - top}")
+    path.write_text("\n".join(lines) + "\n")
+
+
 def test_localize__prints_what_it_measured(twin, capsys):
     """Images and splits, the thresholds that were chosen, findings, controls, all pooled."""
     num_boxes = len(read_boxes(twin / "twin" / "BBox_List_2017.csv"))
@@ -43,6 +60,29 @@ def test_localize__prints_what_it_measured(twin, capsys):
     assert (None, num_boxes) == (pooled["finding"], pooled["cases"])
     at_25 = next(point["value"] for point in pooled["by"]["model"]["precision"] if point["iou"] == 0.25)
     assert f" {at_25:.3f} |" in next(line for line in text.splitlines() if line.startswith("| all "))
+
+
+def test_localize__chooses_the_threshold_of_each_patient_on_the_others(twin):
+    """One box is what a low threshold gives, one what a high one gives: each patient gets what suits the other."""
+    model = BundleModel(twin / "bundle")
+    rows = {row.patient: row for row in open_dataset("chestxray14", twin / "twin").split("test")}
+    chosen = [rows[patient] for patient in sorted(rows)[:2]]
+    inputs = [square_input(row.file, model.contract) for row in chosen]
+    maps = ClosedFormMaps(model).draw(inputs, [0, 0])
+    drawn = [predicted_box(maps[place], inputs[place], threshold) for place, threshold in enumerate((0.1, 0.8))]
+    labels = [LabelledBox(row.file.name, CHESTXRAY14[0], box) for row, box in zip(chosen, drawn, strict=True)]
+    write_boxes(twin / "boxes.csv", labels)
+    cases = [Case(row, label) for row, label in zip(chosen, labels, strict=True)]
+    found = overlaps(cases, model.findings, model.contract, ClosedFormMaps(model), MAP_THRESHOLDS)
+    low, high = found.argmax(axis=1)
+
+    run("localize", *arguments(twin, "bundle", "--boxes", twin / "boxes.csv"))
+
+    report = json.loads((twin / "report.json").read_text())
+    assert [MAP_THRESHOLDS[low], MAP_THRESHOLDS[high]] == report["map_thresholds"]
+    mean_iou = report["report"]["findings"][-1]["by"]["model"]["mean_iou"]
+    assert (found[0, high] + found[1, low]) / 2 == pytest.approx(mean_iou)
+    assert mean_iou < found.mean(axis=0).max() - 0.1
 
 
 def test_localize__takes_a_given_threshold(twin, capsys):

@@ -9,9 +9,12 @@ from models.imaging.heatmap import largest_box, saliency_map
 from models.imaging.preprocess import InputContract
 from models.runtime.anomaly import AnomalyDetector
 from models.runtime.bundle import load_bundle
+from tests.dicom_samples import chest, plain
 from tests.tiny_bundle import write_tiny_bundle
 from tests.training.tiny import write_manifest_csv
+from training.data.dataset import Row
 from training.data.manifest import read_manifest
+from training.data.packed import read_input
 from training.evaluation.bundle_model import BundleModel
 from training.figures.paintings import draw_anomalies, draw_reconstructions, hidden_pixels, visible_patches
 from training.figures.saliency import draw_saliency
@@ -126,6 +129,17 @@ class TestSubjects:
         chosen = of_rows([*rows, *rows], 4, InputContract(SIDE_PX))
 
         assert 4 == len({one.image.tobytes() for one in chosen})
+
+    def test_are_laid_out_as_they_are_served(self, tmp_path):
+        """Pixels of a DICOM that are twice as high as wide make a higher picture."""
+        (tmp_path / "a.dcm").write_bytes(plain(chest(height=40, width=80), PixelAspectRatio=[2, 1]))
+        row = Row(tmp_path / "a.dcm", frozenset(), frozenset(), "a")
+        contract = InputContract(SIDE_PX)
+
+        (chosen,) = of_rows([row], 1, contract)
+
+        assert (0, 0, SIDE_PX, SIDE_PX) == chosen.prepared.letterbox.content
+        assert np.array_equal(read_input(row.file, contract).image, chosen.image)
 
     def test_show_the_most_frequent_findings_first(self, tmp_path):
         """One picture a finding, labelled with it."""

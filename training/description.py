@@ -1,0 +1,66 @@
+"""What `run.json` says: the recipe of a run, the images it was run on, and the checkpoint it started from."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from training.data.dataset import Row
+from training.recipes.types import Recipe
+
+DESCRIPTION = "run.json"
+NETWORK = "network.safetensors"  # beside it, once the run is done
+ROWS = "rows_sha256"
+
+
+def described(recipe: Recipe, rows: Sequence[Row], start: Path | None = None) -> dict[str, Any]:
+    """What `run.json` says of a recipe, overrides included, of what it is run on, and of the checkpoint it starts from.
+
+    `rows_sha256` is of the rows' file names, labels, known findings and patients, in order; folders are not in it, so
+    that data may move. `start` is None for random weights; else the checkpoint's hash, and what the `run.json` beside
+    it says.
+    """
+    sources = dict(sorted(Counter(row.source or "unnamed" for row in rows).items()))
+    content = {
+        "recipe": asdict(recipe),
+        "num_images": len(rows),
+        "sources": sources,
+        ROWS: _rows_sha256(rows),
+        "start": _described_start(start),
+    }
+    description: dict[str, Any] = json.loads(json.dumps(content, default=str))
+    return description
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:
+    """Values that are not what they were, by their path; descriptions of older versions say nothing of single rows."""
+    found = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differences(old, new, f"{path}{name}.")
+        elif name == ROWS:
+            if old is not None and old != new:
+                found.append(f"{path}{name}: files, labels or patients of the images are not what they were")
+        elif old != new:
+            found.append(f"{path}{name} was {old}, is {new}")
+    return found
+
+
+def _rows_sha256(rows: Sequence[Row]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        line = json.dumps([row.file.name, sorted(row.labels), sorted(row.known), row.patient])
+        digest.update(f"{line}\n".encode())
+    return digest.hexdigest()
+
+
+def _described_start(start: Path | None) -> dict[str, Any] | None:
+    if start is None:
+        return None
+    beside = start.parent / DESCRIPTION
+    run = json.loads(beside.read_text()) if start.name == NETWORK and beside.exists() else None
+    return {"sha256": hashlib.sha256(start.read_bytes()).hexdigest(), "run": run}
