@@ -17,6 +17,8 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 # Loggers whose messages were written with the rule above in mind. Of all others only the template is kept, since the
 # values of foreign code come from wherever they come.
 _TRUSTED = ("service", "models", "uvicorn")
+# Of Celery those alone that speak when a worker starts, of the broker's address without its password and of the host.
+_TRUSTED_EXACTLY = ("celery.apps.worker", "celery.worker.consumer.connection")
 
 
 class JsonFormatter(logging.Formatter):
@@ -62,4 +64,4 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
 
 
 def _is_trusted(name: str) -> bool:
-    return name.partition(".")[0] in _TRUSTED
+    return name.partition(".")[0] in _TRUSTED or name in _TRUSTED_EXACTLY

@@ -13,6 +13,7 @@ from io import BytesIO
 
 import numpy as np
 from pydicom import Dataset, dcmread, uid
+from pydicom.dataelem import RawDataElement
 
 from models.errors import ThorascopeError, UndecodableImageError
 from models.imaging.deflated import hides_deflation, inflate, is_deflated
@@ -35,6 +36,8 @@ _PIXELS = (
     *(f"{palette}ColorLookupTableData" for palette in _PALETTES),
     *(f"Segmented{palette}ColorLookupTableData" for palette in _PALETTES),
 )
+_UNDEFINED = 0xFFFFFFFF  # the length of an element that a delimiter ends
+_ELEMENT_HEADER_BYTES = 12  # at the most
 _CODE_STRING = re.compile(r"[A-Z0-9_ .,&/()+-]{1,64}")
 _DEFLATED_SLACK_BYTES = 2**24  # what a deflated data set may hold besides its pixels
 
@@ -58,6 +61,8 @@ def decode_dicom(
     check_header(header)
     with _translated():
         dataset = _read(inflated, _HEADER + _PIXELS)
+        if "PixelData" not in dataset and _is_cut(inflated, dataset):
+            raise UndecodableImageError("the DICOM file is damaged or cut")
         layout = layout_of(dataset, limit_px=limit_px)
         if layout.is_grey:
             pixels = pipeline_of(dataset, layout).render(grey_codes(dataset, layout))
@@ -97,6 +102,21 @@ def _read(content: bytes, keywords: tuple[str, ...]) -> Dataset:
         explicit = uid.ExplicitVRLittleEndian if is_little_endian else uid.ExplicitVRBigEndian
         dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if is_implicit else explicit
     return dataset
+
+
+def _is_cut(content: bytes, dataset: Dataset) -> bool:
+    """Whether a file without pixels ends inside an element; pydicom then gives up all of it, or shortens that one.
+
+    Args:
+        dataset: all that was read of it.
+    """
+    before_pixels = dcmread(BytesIO(content), stop_before_pixels=True, force=True)
+    if not before_pixels or ("Rows" in before_pixels and "Rows" not in dataset):
+        return True
+    raw = (element for element in before_pixels.values() if isinstance(element, RawDataElement))
+    ends = (element.value_tell + element.length for element in raw if element.length != _UNDEFINED)
+    left_bytes = len(content) - max(ends, default=0)
+    return left_bytes != 0 and left_bytes < _ELEMENT_HEADER_BYTES
 
 
 def _header(dataset: Dataset, syntax: str | None) -> Header:

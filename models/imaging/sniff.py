@@ -21,8 +21,10 @@ def sniff(content: bytes) -> ImageFormat:
     file without that preamble is recognised by its first two elements.
 
     Raises:
-        UnsupportedMediaError: neither DICOM nor PNG nor JPEG.
+        UnsupportedMediaError: neither DICOM nor PNG nor JPEG, or nothing at all.
     """
+    if not content:
+        raise UnsupportedMediaError("the file is empty")
     if content[_DICOM_AT : _DICOM_AT + len(_DICOM)] == _DICOM:
         return ImageFormat.DICOM
     if content.startswith(_PNG):

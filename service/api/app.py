@@ -15,7 +15,8 @@ from service.inference.engine import Engine
 from service.settings import Settings
 from service.version import VERSION
 
-_DESCRIPTION = """Findings with Grad-CAM boxes, and anomaly maps, from frontal chest radiographs (DICOM, PNG, JPEG).
+_DESCRIPTION = """Findings with boxes around the evidence, and anomaly maps, from frontal chest radiographs
+(DICOM, PNG, JPEG).
 
 **For research use only. Not a medical device; not for diagnosis.**
 

@@ -8,7 +8,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problem_table import PROBLEMS
-from service.api.problems import problem
+from service.api.problems import LOG_FIELDS, problem
 from service.telemetry import request_id
 
 _log = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ class RequestContextMiddleware:
                 "route": getattr(scope.get("route"), "path", None) or "unknown",
                 "status": exchange.status,
                 "ms": round((time.perf_counter() - started) * 1000, 1),
+                **scope.get(LOG_FIELDS, {}),
             }
             _log.info("request", extra={"fields": fields})
             request_id.reset(token)

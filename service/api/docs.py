@@ -38,6 +38,7 @@ async def home() -> Response:
     return RedirectResponse("/docs")
 
 
+@router.head("/docs")
 @router.get("/docs")
 async def documentation() -> Response:
     """Swagger UI over /openapi.json."""

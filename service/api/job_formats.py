@@ -19,6 +19,7 @@ Column = tuple[str, pa.DataType, Callable[[Row], Any]]
 
 _BLOCK_BYTES = 64 * 1024
 _ROWS_AT_ONCE = 256
+_IMAGE_TEXTS = ("format", "modality", "view_position", "photometric_interpretation", "transfer_syntax_uid")
 
 
 class ResultFormat(StrEnum):
@@ -37,7 +38,10 @@ MEDIA_TYPES = {
 
 
 def columns(task: Task, model: ServedModel) -> Sequence[Column]:
-    """The flat table's columns: of a failed item, `error` is the problem's slug, `detail` its text, the rest null."""
+    """The flat table's columns.
+
+    Of a failed item, `error` is the problem's slug, `detail` its text, `gate_reasons` its reasons, the rest null.
+    """
     fixed: list[Column] = [
         ("index", pa.int64(), lambda row: row["index"]),
         ("file", pa.string(), lambda row: row["file"]),
@@ -45,9 +49,9 @@ def columns(task: Task, model: ServedModel) -> Sequence[Column]:
         ("detail", pa.string(), lambda row: _at(row, "problem", "detail")),
         *((f"model_{key}", pa.string(), _getter("model", key)) for key in ("name", "version", "sha256", "thresholds")),
         *((key, pa.int64(), _getter("image", key)) for key in ("height", "width")),
-        *((key, pa.string(), _getter("image", key)) for key in ("format", "modality", "view_position")),
+        *((key, pa.string(), _getter("image", key)) for key in _IMAGE_TEXTS),
         ("gate", pa.string(), _getter("gate", "verdict")),
-        ("gate_reasons", pa.string(), lambda row: ";".join(_at(row, "gate", "reasons", default=())) or None),
+        ("gate_reasons", pa.string(), _gate_reasons),
         ("gate_score", pa.float64(), _getter("gate", "score")),
     ]
     if task is Task.ANOMALY_MAP:
@@ -61,6 +65,7 @@ def columns(task: Task, model: ServedModel) -> Sequence[Column]:
         fixed += [
             (name, pa.float64(), _of_finding(name, "probability")),
             (f"{name}_logit", pa.float64(), _of_finding(name, "logit")),
+            (f"{name}_threshold", pa.float64(), _of_finding(name, "threshold")),
             (f"{name}_positive", pa.bool_(), _of_finding(name, "positive")),
             (f"{name}_boxes", pa.string(), _boxes_of(name)),
         ]
@@ -130,6 +135,10 @@ def _at(row: Row, *keys: str, default: object = None) -> Any:  # noqa: ANN401 JS
     for key in keys:
         value = (value or {}).get(key)
     return default if value is None else value
+
+
+def _gate_reasons(row: Row) -> str | None:
+    return ";".join(_at(row, "gate", "reasons", default=()) or _at(row, "problem", "reasons", default=())) or None
 
 
 def _of_finding(name: str, key: str) -> Callable[[Row], Any]:

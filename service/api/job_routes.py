@@ -8,14 +8,17 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
-from models.errors import InvalidRequestError, StoreUnavailableError
+from models.errors import StoreUnavailableError
+from service.api.errors import InvalidParametersError
 from service.api.job_desk import JobDesk
 from service.api.job_events import job_events
 from service.api.job_formats import MEDIA_TYPES, ResultFormat, Row, columns, to_csv, to_jsonl
 from service.api.job_schema import JobBody, JobForm, row_of
 from service.api.job_table import TableResponse, write_table
-from service.api.job_uploads import JOB_BODY_SCHEMA, JobBodyReader, form_errors
+from service.api.job_uploads import JOB_BODY_SCHEMA, JobBodyReader, form_faults
+from service.api.negotiation import choose
 from service.api.problem_docs import problem_responses
+from service.api.query import check_query, query_of
 from service.api.routes import ReadyEngine
 from service.jobs.errors import ConflictError
 from service.jobs.intake import Intake, Question
@@ -23,7 +26,9 @@ from service.jobs.job import JobStatus
 from service.jobs.results import read_rows
 
 _POLL_AFTER_S = 2
-_JOB_PROBLEMS = ("unknown-job", "expired-job", "store-unavailable")
+_JOB_PROBLEMS = ("unknown-job", "expired-job", "store-unavailable", "invalid-request")
+_NO_QUERY = [Depends(query_of())]
+_FORMAT_BY_TYPE = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}
 
 router = APIRouter(tags=["jobs"])
 
@@ -69,10 +74,13 @@ async def create_job(
     """Take a job in. Once it is answered with 202, every image in it will have a row, whatever dies in between."""
     async with desk.intake() as intake:
         reader = await _read_body(request, desk, intake)
+        check_query(request, (), JobForm.model_fields)
         try:
             form = JobForm.model_validate(reader.fields)
         except ValidationError as error:
-            raise InvalidRequestError(form_errors(error.errors(include_input=False))) from error
+            raise InvalidParametersError(*form_faults(error.errors(include_input=False))) from error
+        if faults := form.faults():
+            raise InvalidParametersError(*faults)
         settings = request.app.state.settings
         options = form.options(engine.model, settings.rounds_limit)
         question = Question(form.task, settings.batch_size_of(form.task), options=options)
@@ -80,7 +88,9 @@ async def create_job(
     return _answer(status, 202, {"Location": f"/v1/jobs/{status.job.id}"})
 
 
-@router.get("/jobs/{job_id}", response_model=JobBody, responses=problem_responses(*_JOB_PROBLEMS))
+@router.get(
+    "/jobs/{job_id}", response_model=JobBody, responses=problem_responses(*_JOB_PROBLEMS), dependencies=_NO_QUERY
+)
 async def job_status(job_id: str, desk: Desk) -> Response:
     """How far the job is."""
     return _answer(await desk.status(job_id), 200)
@@ -91,16 +101,21 @@ async def job_status(job_id: str, desk: Desk) -> Response:
     response_class=StreamingResponse,
     responses={
         200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}},
-        **problem_responses(*_JOB_PROBLEMS, "conflict", "out-of-storage"),
+        **problem_responses(*_JOB_PROBLEMS, "conflict", "out-of-storage", "not-acceptable"),
     },
+    dependencies=[Depends(query_of("format"))],
 )
 async def job_results(
+    request: Request,
     job_id: str,
     desk: Desk,
     engine: ReadyEngine,
-    wanted: Annotated[ResultFormat, Query(alias="format")] = ResultFormat.JSONL,
+    wanted: Annotated[
+        ResultFormat | None, Query(alias="format", description="Default: what `Accept` likes best, else jsonl.")
+    ] = None,
 ) -> Response:
     """A row an item, in the order of submission; of a job that is not over, the rows that are final."""
+    wanted = wanted or _accepted(request)
     status = await desk.status(job_id)
     media_type = MEDIA_TYPES[wanted]
     found = await desk.ask(lambda: read_rows(desk.ledger, desk.store, job_id))
@@ -116,7 +131,12 @@ async def job_results(
     return TableResponse(file, f"{job_id}.parquet")
 
 
-@router.get("/jobs/{job_id}/events", response_class=StreamingResponse, responses=problem_responses(*_JOB_PROBLEMS))
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=StreamingResponse,
+    responses=problem_responses(*_JOB_PROBLEMS),
+    dependencies=_NO_QUERY,
+)
 async def events(job_id: str, desk: Desk) -> Response:
     """Progress as server-sent events until the job is over: `progress`, at last `end`, each with the job as JSON."""
     status = await desk.status(job_id)
@@ -124,13 +144,15 @@ async def events(job_id: str, desk: Desk) -> Response:
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-@router.post("/jobs/{job_id}/cancel", response_model=JobBody, responses=problem_responses(*_JOB_PROBLEMS))
+@router.post(
+    "/jobs/{job_id}/cancel", response_model=JobBody, responses=problem_responses(*_JOB_PROBLEMS), dependencies=_NO_QUERY
+)
 async def cancel_job(job_id: str, desk: Desk) -> Response:
     """Stop what is not done; rows that are final stay. A job that is over stays as it is."""
     return _answer(await desk.cancel(job_id), 200)
 
 
-@router.delete("/jobs/{job_id}", status_code=204, responses=problem_responses(*_JOB_PROBLEMS))
+@router.delete("/jobs/{job_id}", status_code=204, responses=problem_responses(*_JOB_PROBLEMS), dependencies=_NO_QUERY)
 async def delete_job(job_id: str, desk: Desk) -> Response:
     """Cancel the job and purge all of it."""
     await desk.delete(job_id)
@@ -144,6 +166,11 @@ async def _read_body(request: Request, desk: JobDesk, intake: Intake) -> JobBody
             await desk.run(partial(reader.feed, piece))
     reader.close()
     return reader
+
+
+def _accepted(request: Request) -> ResultFormat:
+    """The format that the `Accept` header likes best. Raises NotAcceptableError."""
+    return _FORMAT_BY_TYPE[choose(",".join(request.headers.getlist("accept")), tuple(_FORMAT_BY_TYPE))]
 
 
 def _answer(status: JobStatus, code: int, headers: dict[str, str] | None = None) -> Response:

@@ -5,13 +5,18 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.errors import InvalidRequestError
+from service.api.errors import Fault
 from service.api.problems import problem_body
-from service.api.query import GateMode, known_findings
+from service.api.query import GateMode, check_map, known_findings, with_thresholds
 from service.inference.answers import Saliency, ServedModel
 from service.inference.schemas import Body
 from service.jobs.job import JobState, JobStatus, Task
 from service.jobs.outcome import Outcome
+
+_OPTIONS = {
+    Task.PREDICT: ("findings", "saliency", "thresholds"),
+    Task.ANOMALY_MAP: ("masks", "rounds", "seed"),
+}
 
 
 class JobForm(BaseModel):
@@ -28,6 +33,15 @@ class JobForm(BaseModel):
     rounds: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
 
+    def faults(self) -> list[Fault]:
+        """The options that were given and belong to another task."""
+        return [
+            Fault("form", name, f"is an option of task={task}")
+            for task, names in _OPTIONS.items()
+            for name in names
+            if task is not self.task and name in self.model_fields_set
+        ]
+
     def options(self, model: ServedModel, rounds_limit: int) -> dict[str, Any]:
         """The options of the job's task, as JSON.
 
@@ -35,22 +49,16 @@ class JobForm(BaseModel):
             InvalidRequestError: the model does not know a finding or the thresholds, or cannot make the map.
         """
         if self.task is Task.PREDICT:
-            findings = known_findings(self.findings, model)
+            findings = known_findings(self.findings, model, "form")
             names = None if findings is None else sorted(findings)
-            thresholds = model.with_thresholds(self.thresholds).manifest.thresholds.name
+            thresholds = with_thresholds(self.thresholds, model, "form").manifest.thresholds.name
             return {"gate": self.gate, "findings": names, "saliency": self.saliency, "thresholds": thresholds}
-        reconstructor = model.manifest.reconstructor
-        if reconstructor is None:
-            raise InvalidRequestError("the served bundle has no reconstructor, hence no anomaly maps")
-        if self.masks is not None and self.masks not in reconstructor.masks:
-            raise InvalidRequestError(f"masks must be one of {', '.join(map(str, reconstructor.masks))}")
-        if self.rounds > rounds_limit:
-            raise InvalidRequestError(f"rounds must lie within 1..{rounds_limit}")
+        check_map(self.masks, self.rounds, model, rounds_limit, "form")
         return {"gate": self.gate, "masks": self.masks, "rounds": self.rounds, "seed": self.seed}
 
 
 class JobBody(Body):
-    """How far a job is; `progress` is the share of its items that are final, failed ones included."""
+    """How far a job is: `done` counts the items that are final, failed ones included; `progress` is their share."""
 
     id: str
     state: JobState

@@ -8,6 +8,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from models.errors import InvalidRequestError, UnsupportedMediaError
+from service.api.errors import Fault, InvalidParametersError
+from service.api.query import shown
 from service.jobs.intake import Intake
 
 _FILE_FIELDS = frozenset({b"images", b"image", b"archive"})
@@ -68,7 +70,7 @@ class JobBodyReader:
         self._file_name: str | None = None
         self._field_name = ""
         self._text = bytearray()
-        self._ended = False
+        self._ended = self._has_files = False
         self._parser = self._parser_for(options[b"boundary"])
 
     def feed(self, piece: bytes) -> None:
@@ -82,6 +84,8 @@ class JobBodyReader:
         """The body has ended."""
         if not self._ended:
             raise InvalidRequestError("the multipart body is cut short")
+        if not self._has_files:
+            raise _fault("images", "must hold at least one file")
 
     def _parser_for(self, boundary: bytes) -> MultipartParser:
         try:
@@ -127,15 +131,18 @@ class JobBodyReader:
         self._file_name = None
         if b"filename" in options:
             if name not in _FILE_FIELDS:
-                raise InvalidRequestError("files belong into the field `images`")
+                raise _fault(name.decode(errors="replace"), "files belong into the field `images`")
             self._file_name = options[b"filename"].decode(errors="replace")
             self._intake.begin_file()
+            self._has_files = True
             return
         if name in _FILE_FIELDS:
-            raise InvalidRequestError("the field `images` must hold files: its parts need file names")
+            raise _fault("images", "must hold files: its parts need file names")
         if len(self.fields) >= _MAX_FIELDS:
             raise InvalidRequestError("the form has too many fields")
         self._field_name = name.decode(errors="replace")
+        if self._field_name in self.fields:
+            raise _fault(self._field_name, "must be given once")
 
     def _take_content(self, data: bytes, start: int, end: int) -> None:
         if self._file_name is not None:
@@ -143,7 +150,7 @@ class JobBodyReader:
             return
         self._text += data[start:end]
         if len(self._text) > _MAX_TEXT_BYTES:
-            raise InvalidRequestError("a field of the form is too long")
+            raise _fault(self._field_name, "is too long")
 
     def _end_part(self) -> None:
         if self._file_name is not None:
@@ -153,6 +160,15 @@ class JobBodyReader:
 
     def _end(self) -> None:
         self._ended = True
+
+
+def _fault(name: str, message: str) -> InvalidParametersError:
+    return InvalidParametersError(Fault("form", shown(name), message))
+
+
+def form_faults(errors: list[Any]) -> list[Fault]:
+    """What is wrong with the fields, one by one, without their values; names as of `shown`."""
+    return [Fault("form", shown(".".join(map(str, entry["loc"]))), entry["msg"]) for entry in errors]
 
 
 def form_errors(errors: list[Any]) -> str:

@@ -26,11 +26,18 @@ class ThresholdSetBody(Body):
 
 
 class AnomalyModelBody(Body):
-    """What `/anomaly-map` may be asked for."""
+    """What `/anomaly-map` may be asked for, and the scale of what it answers.
+
+    A map and the scores of its boxes times `map_scale` are in the unit of `calibrated` and of the answer's `score`:
+    standard deviations above normal, where the model has references. Null: each map is over its own maximum.
+    A box begins at `map_threshold` on the map's scale.
+    """
 
     masks: list[int]
     default_masks: int
     has_reference: bool
+    map_scale: float | None
+    map_threshold: float
 
 
 class ModelDescription(ModelBody):
@@ -45,7 +52,11 @@ class ModelDescription(ModelBody):
     def of(cls, model: ServedModel) -> Self:
         manifest, part = model.manifest, model.manifest.reconstructor
         anomaly = part and AnomalyModelBody(
-            masks=list(part.masks), default_masks=part.default_masks, has_reference=part.reference is not None
+            masks=list(part.masks),
+            default_masks=part.default_masks,
+            has_reference=part.reference is not None,
+            map_scale=part.map_scale,
+            map_threshold=part.map_threshold,
         )
         return cls(
             name=manifest.name,

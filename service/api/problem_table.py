@@ -78,9 +78,12 @@ _ROWS = (
         "invalid-request",
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "The request is not valid",
-        "A parameter is unknown, missing or out of its range, or the multipart body is malformed. "
-        "`detail` and `errors` say which.",
-        "Compare the request with /docs.",
+        "A parameter is unknown, missing, repeated or out of its range, an option stands in the query that belongs "
+        "into the form or the other way round, or the multipart body is malformed. `detail` says which; where a "
+        "parameter or field is to blame, `errors` lists each with `in` (`query`, `form`, `header`), `name` and "
+        "`message`.",
+        "Compare the request with /docs: options of /predict and /anomaly-map are query parameters, those of POST "
+        "/v1/jobs are form fields.",
     ),
     Problem(
         "not-acceptable",
@@ -108,7 +111,8 @@ _ROWS = (
         "not-ready",
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The service is not ready",
-        "The model is still being loaded, the service is shutting down, or no worker is there where workers answer.",
+        "The service is shutting down, no worker is there where workers answer, or the model is still being loaded. "
+        "`serve` listens only once its model is loaded: until then connections are refused.",
         "Repeat after the time in `Retry-After`; poll /readyz.",
         retry_after_s=5,
     ),

@@ -11,14 +11,17 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
 
 from models.errors import NotAChestRadiographError, ThorascopeError
+from service.api.errors import InvalidParametersError
 from service.api.problem_table import PROBLEMS, Problem
 from service.telemetry import request_id
 
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+LOG_FIELDS = "thorascope.problem"  # member of the ASGI scope: what the request's log line says of the problem
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _SLUG_BY_STATUS = {404: "not-found", 405: "method-not-allowed", 406: "not-acceptable"}
@@ -40,14 +43,30 @@ def problem(
     body = problem_body(code, detail)
     if (identifier := request_id.get()) is not None:
         body["request_id"] = identifier
-    return JSONResponse(
-        {**body, **(extensions or {})}, status_code=row.status, headers=_headers(row, headers), media_type=MEDIA_TYPE
-    )
+    return _ProblemResponse({**body, **(extensions or {})}, row.status, _headers(row, headers))
+
+
+class _ProblemResponse(JSONResponse):
+    """Leaves word of the problem for the log: its slug and the gate's reasons, which say nothing of a patient."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, body: Mapping[str, Any], status: HTTPStatus, headers: Mapping[str, str]) -> None:
+        super().__init__(body, status, headers)
+        self._fields = {"problem": body["type"].rpartition("/")[2]}
+        if "reasons" in body:
+            self._fields["reasons"] = body["reasons"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry."""
+        scope[LOG_FIELDS] = self._fields
+        await super().__call__(scope, receive, send)
 
 
 def install_handlers(app: FastAPI) -> None:
     """Answer every exception that a route, a dependency or the router raises with a problem."""
     app.exception_handler(ThorascopeError)(_answer_own_error)
+    app.exception_handler(InvalidParametersError)(_answer_faults)
     app.exception_handler(RequestValidationError)(_answer_validation_error)
     app.exception_handler(HTTPException)(_answer_http_exception)
     app.exception_handler(ClientDisconnect)(_answer_nobody)
@@ -66,7 +85,19 @@ async def _answer_validation_error(_request: Request, error: RequestValidationEr
         {"in": str(entry["loc"][0]), "name": ".".join(map(str, entry["loc"][1:])), "message": entry["msg"]}
         for entry in error.errors()
     ]
-    detail = "; ".join(f"{entry['in']} parameter {entry['name']}: {entry['message']}" for entry in errors)
+    return _answer_errors(errors)
+
+
+async def _answer_faults(_request: Request, error: InvalidParametersError) -> Response:
+    return _answer_errors([{"in": fault.place, "name": fault.name, "message": fault.message} for fault in error.faults])
+
+
+def _answer_errors(errors: Sequence[Mapping[str, str]]) -> Response:
+    """One parameter after the other: in words, and as the member `errors`."""
+    detail = "; ".join(
+        f"{entry['in']} {'field' if entry['in'] == 'form' else 'parameter'} {entry['name']}: {entry['message']}"
+        for entry in errors
+    )
     return problem("invalid-request", detail, extensions={"errors": errors})
 
 

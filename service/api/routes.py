@@ -4,15 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict, Field
 
-from models.errors import InvalidRequestError
 from service.api.errors import NotReadyError
 from service.api.models_schema import ModelDescription, ModelsResponse
 from service.api.negotiation import JSON, NPZ, PNG, negotiate
 from service.api.problem_docs import problem_responses
-from service.api.query import GateMode, known_findings
-from service.api.uploads import BODY_SCHEMA, read_image
+from service.api.query import AnomalyQuery, GateMode, PredictQuery, check_map, known_findings, with_thresholds
+from service.api.uploads import BODY_SCHEMA, image_beside
 from service.inference.anomaly_schema import AnomalyResponse, anomaly_arrays
 from service.inference.answers import AnomalyOptions, PredictOptions, Saliency
 from service.inference.engine import Engine
@@ -33,30 +31,6 @@ _UPLOAD_PROBLEMS = (
 )
 
 
-class PredictQuery(BaseModel):
-    """How a prediction is wanted."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    findings: str | None = Field(default=None, description="Names, comma separated; default: all of the model.")
-    saliency: Saliency = Field(default=Saliency.BOXES, description="none: maps are not computed.")
-    gate: GateMode = Field(default=GateMode.ON, description="off: answer what the gate rejects too.")
-    thresholds: str | None = Field(default=None, description="Name of a threshold set; default: the model's own.")
-
-
-class AnomalyQuery(BaseModel):
-    """How an anomaly map is wanted."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    masks: int | None = Field(
-        default=None, description="K, from the bundle's list; 1 / K of the patches shows at once."
-    )
-    rounds: int = Field(default=1, ge=1, description="How often every patch is hidden anew; more is smoother, slower.")
-    seed: int = Field(default=0, ge=0, lt=2**63, description="Same upload, bundle and seed: same map.")
-    gate: GateMode = Field(default=GateMode.ON, description="off: answer what the gate rejects too.")
-
-
 def get_engine(request: Request) -> Engine:
     """The engine of this application.
 
@@ -70,7 +44,8 @@ def get_engine(request: Request) -> Engine:
 
 
 # In this order: a body is read before anything else may refuse the request, so that no client is cut off while sending.
-Upload = Annotated[bytes, Depends(read_image)]
+PredictUpload = Annotated[bytes, Depends(image_beside(PredictQuery))]
+AnomalyUpload = Annotated[bytes, Depends(image_beside(AnomalyQuery))]
 ReadyEngine = Annotated[Engine, Depends(get_engine)]
 
 router = APIRouter(tags=["radiographs"])
@@ -84,15 +59,18 @@ model_router = APIRouter(tags=["models"])
     openapi_extra={"requestBody": BODY_SCHEMA},
 )
 async def predict(
-    content: Upload,
+    content: PredictUpload,
     media_type: Annotated[str, Depends(negotiate(JSON, PNG))],
     engine: ReadyEngine,
     query: Annotated[PredictQuery, Query()],
 ) -> Response:
-    """Probabilities and Grad-CAM boxes of one frontal chest radiograph; as `image/png`, the overlay at source size."""
-    model = engine.model.with_thresholds(query.thresholds)
+    """Probabilities of one frontal chest radiograph, and boxes around the evidence for what is positive.
+
+    As `image/png`, the overlay at source size.
+    """
+    model = with_thresholds(query.thresholds, engine.model, "query")
     options = PredictOptions(
-        findings=known_findings(query.findings, model),
+        findings=known_findings(query.findings, model, "query"),
         saliency=query.saliency,
         refuse_rejected=query.gate is GateMode.ON,
         overlay=media_type == PNG,
@@ -113,7 +91,7 @@ async def predict(
     openapi_extra={"requestBody": BODY_SCHEMA},
 )
 async def anomaly_map(
-    content: Upload,
+    content: AnomalyUpload,
     media_type: Annotated[str, Depends(negotiate(JSON, PNG, NPZ))],
     engine: ReadyEngine,
     query: Annotated[AnomalyQuery, Query()],
@@ -123,9 +101,7 @@ async def anomaly_map(
 
     As `image/png`, the map alone at source size; as `application/x-npz`, the float arrays at model size.
     """
-    limit: int = request.app.state.settings.rounds_limit
-    if query.rounds > limit:
-        raise InvalidRequestError(f"rounds must lie within 1..{limit}")
+    check_map(query.masks, query.rounds, engine.model, request.app.state.settings.rounds_limit, "query")
     options = AnomalyOptions(
         masks=query.masks,
         rounds=query.rounds,

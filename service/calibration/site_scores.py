@@ -73,7 +73,10 @@ def read_scores(path: Path, files: Sequence[str], model: ServedModel) -> SiteSco
         if file not in places:
             continue
         if file in seen:
-            raise InvalidRequestError(f"{path.name} has two results for {file}")
+            raise InvalidRequestError(
+                f"{path.name} has two results for {file}; give the files, or the archives they lie in, names of their "
+                "own and score them again"
+            )
         seen.add(file)
         if row["error"]:
             scores.leave_out(file, row["error"], row["detail"] or row["error"])
@@ -84,7 +87,10 @@ def read_scores(path: Path, files: Sequence[str], model: ServedModel) -> SiteSco
         else:
             scores.logits[places[file]] = [_number(row[f"{name}_logit"]) for name in findings]
     if not seen:
-        raise InvalidRequestError(f"{path.name} has no result for any file of the labels; `file` must be spelt alike")
+        raise InvalidRequestError(
+            f"{path.name} has no result for any file of the labels; `file` must be spelt alike, a zip's member as "
+            "`archive.zip/member`"
+        )
     for file in files:
         if file not in seen:
             scores.failed[file] = f"no result in {path.name}"
@@ -93,8 +99,9 @@ def read_scores(path: Path, files: Sequence[str], model: ServedModel) -> SiteSco
 
 def _rows(path: Path, model: ServedModel) -> Iterator[dict[str, Any]]:
     """The flat rows of any of the three formats; values of a CSV are text."""
-    table = columns(Task.PREDICT, model)
-    needed = {name for name, _, _ in table}
+    needed = {"file", "error", "detail", "model_sha256", "gate", "gate_reasons"}
+    needed |= {f"{finding.name}_logit" for finding in model.manifest.findings}
+    table = [column for column in columns(Task.PREDICT, model) if column[0] in needed]
     try:
         if path.suffix == f".{ResultFormat.PARQUET}":
             yield from _complete(pq.read_table(path).to_pylist(), needed, path)

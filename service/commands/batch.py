@@ -38,11 +38,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("folder", type=Path, metavar="DIR", help="searched with all its subfolders; zip archives too")
     parser.add_argument("--out", type=_out_file, required=True, metavar="FILE", help=".jsonl, .csv or .parquet")
     parser.add_argument("--task", choices=list(Task), default=Task.PREDICT, type=Task, help="default: predict")
+    parser.add_argument("--findings", metavar="NAMES", help="comma separated (default: all of the bundle)")
     parser.add_argument("--gate", choices=("on", "off"), default="on", help="off: answer what the gate rejects too")
     parser.add_argument("--saliency", choices=("boxes", "heatmaps", "none"), default="boxes", help="default: boxes")
     parser.add_argument("--thresholds", metavar="NAME", help="threshold set of the bundle (default: its own default)")
     parser.add_argument("--masks", type=int, help="K of anomaly maps, from the bundle's list")
     parser.add_argument("--rounds", type=int, default=1, help="of anomaly maps (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="of anomaly maps (default: 0)")
     parser.add_argument("--fresh", action="store_true", help="start anew, even where the same job was begun or done")
     parser.set_defaults(run=run)
 
@@ -173,7 +175,7 @@ def write_results(parts: JobParts, job_id: str, model: ServedModel, out: Path) -
 
 
 def _form_of(options: argparse.Namespace) -> JobForm:
-    names = ("task", "gate", "saliency", "thresholds", "masks", "rounds")
+    names = ("task", "findings", "gate", "saliency", "thresholds", "masks", "rounds", "seed")
     try:
         return JobForm.model_validate({name: getattr(options, name) for name in names})
     except ValidationError as error:

@@ -1,9 +1,11 @@
 """The files that `batch` scores: which they are, and how each is taken in."""
 
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from models.errors import InvalidRequestError
+from service.jobs.archive import is_leftover
 from service.jobs.intake import Intake
 
 _PIECE_BYTES = 2**20
@@ -15,17 +17,20 @@ def draft_of(out: Path) -> Path:
 
 
 def find_files(folder: Path, out: Path) -> list[Path]:
-    """All files in a folder and its subfolders, sorted, but for our own results, which may lie among them.
+    """All files in a folder and its subfolders, sorted, but for leftovers and our own results that lie among them.
 
     Raises:
-        InvalidRequestError: there are none.
+        InvalidRequestError: there are none, or no such folder.
     """
+    _require_folder(folder)
     own = (out, draft_of(out))
     names, places = {path.name for path in own}, {path.resolve() for path in own}
     files = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not (path.name in names and path.resolve() in places)
+        if path.is_file()
+        and not is_leftover(path.relative_to(folder).as_posix())
+        and not (path.name in names and path.resolve() in places)
     ]
     if not files:
         raise InvalidRequestError(f"{folder} holds no files")
@@ -45,6 +50,17 @@ def take_file(intake: Intake, name: str, path: Path) -> None:
         intake.end_file(name)
     except InvalidRequestError as error:
         intake.refuse(name, error)
+
+
+def _require_folder(folder: Path) -> None:
+    try:
+        is_folder = stat.S_ISDIR(folder.stat().st_mode)
+    except FileNotFoundError as error:
+        raise InvalidRequestError(f"there is no folder {folder}") from error
+    except OSError as error:
+        raise InvalidRequestError(f"{folder}: {error.strerror or 'cannot be read'}") from error
+    if not is_folder:
+        raise InvalidRequestError(f"{folder} is a file: give the folder it lies in, or score it with `predict`")
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -49,6 +49,9 @@ def run(_options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _serve(settings: Settings, parts: JobParts | None) -> int:
+    if (taken := _taken_address(settings)) is not None:
+        print(f"thorascope: {taken}", file=sys.stderr)
+        return 1
     engine = _engine(settings, parts)
     desk = None
     if parts is not None:
@@ -78,6 +81,22 @@ def _engine(settings: Settings, parts: JobParts | None) -> Engine:
     if parts is None:
         raise StoreUnavailableError("THORASCOPE_ENGINE=queue needs a Redis")
     return QueueEngine(settings, parts.ledger, parts.store, parts.reconciler)
+
+
+def _taken_address(settings: Settings) -> str | None:
+    """Why nobody can listen where the settings say; None where somebody can. Asked before the model is loaded."""
+    place = f"{settings.host} port {settings.port}"
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the server does, too
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+    except OSError as error:
+        return f"cannot listen on {place}: {error.strerror}; PORT and HOST choose another (docs/settings.md)"
+    return None
 
 
 def _leave_before_serving(_number: int, _frame: object) -> None:

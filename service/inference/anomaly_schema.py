@@ -22,8 +22,11 @@ from service.inference.schemas import (
 class AnomalyBody(Body):
     """How far the picture departs from normal anatomy.
 
-    `score` is the mean calibrated map over the picture, `percentile` its place among the bundle's normal references
-    (null without references, or with other masks than theirs). The grey value 255 of `map` is 1 on the map's scale.
+    `score` is the mean calibrated map over the picture, in standard deviations above normal (of a bundle without
+    references, in its difference from the painting, 0 to 1). `percentile` is its place among the bundle's normal
+    references (null without references, or with other masks than theirs), to one decimal; it moves with `seed`.
+    `map` and the scores of `boxes` are another scale, 0 to 1: the calibrated map over the model's `map_scale`, which
+    `/v1/models` states, and 1 beyond it; the grey value 255 is 1.
     """
 
     score: float
@@ -37,9 +40,10 @@ class AnomalyBody(Body):
 
     @classmethod
     def of(cls, anomaly: Anomaly) -> Self:
+        percentile = anomaly.map.percentile
         return cls(
             score=anomaly.map.score,
-            percentile=anomaly.map.percentile,
+            percentile=None if percentile is None else round(percentile, 1),
             masks=anomaly.masks,
             rounds=anomaly.rounds,
             seed=anomaly.seed,

@@ -1,10 +1,13 @@
 """From what the graphs compute to answers about the picture."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.imaging.captions import noted_strips
+from models.imaging.gate import GateResult, Verdict
 from models.imaging.heatmap import colourise, saliency_map, source_strips
 from models.imaging.overlay import overlay_strips
 from models.imaging.strips import png_of_strips, row_strips
@@ -13,6 +16,7 @@ from models.runtime.classifier import Classifier, ClassifierOutput
 from models.runtime.manifest import Manifest
 from service.inference.answers import FindingAnswer, FindingSaliency, PredictOptions, Saliency
 from service.inference.maps import boxes_of, maximum_inside
+from service.inference.notes import gate_line
 from service.inference.upload import DecodedUpload
 
 
@@ -43,27 +47,34 @@ def compose_findings(
     return tuple(answers)
 
 
-def draw_findings(upload: DecodedUpload, answers: tuple[FindingAnswer, ...]) -> bytes:
-    """PNG at source size: the picture, under the hottest of the shown maps at each point; boxes with captions."""
+def draw_findings(
+    upload: DecodedUpload, answers: tuple[FindingAnswer, ...], notes: Mapping[str, str] | None = None
+) -> bytes:
+    """PNG at source size: the picture, under the hottest of the shown maps at each point; boxes with captions.
+
+    Where the gate does not accept the picture, a line at the bottom says so. `notes` become text chunks.
+    """
     if upload.pixels is None:
         raise ValueError("an overlay needs the picture in source space")
     shown = [(answer, answer.saliency) for answer in answers if answer.saliency is not None and answer.saliency.boxes]
     maps = [saliency.scaled for _, saliency in shown if saliency.scaled is not None]
     height, width = upload.pixels.shape
+    warning = _warning(upload.gate)
     if not maps:  # nothing to point at: a heatmap of nothing would look as hot as any
         grey = upload.pixels[..., None]
-        return png_of_strips((np.repeat(grey[rows], 3, axis=2) for rows in row_strips(height, width)), height, width)
+        plain = (np.repeat(grey[rows], 3, axis=2) for rows in row_strips(height, width))
+        return png_of_strips(noted_strips(plain, height, width, warning), height, width, notes)
     placed = source_strips(np.maximum.reduce(maps), upload.placement)
     boxes = [(scored.box, _caption(answer)) for answer, saliency in shown for scored in saliency.boxes]
-    drawn = overlay_strips(upload.pixels, placed, [box for box, _ in boxes], [caption for _, caption in boxes])
-    return png_of_strips(drawn, height, width)
+    drawn = overlay_strips(upload.pixels, placed, [box for box, _ in boxes], [caption for _, caption in boxes], warning)
+    return png_of_strips(drawn, height, width, notes)
 
 
-def draw_anomaly(anomaly_map: AnomalyMap, upload: DecodedUpload) -> bytes:
-    """PNG at source size: the scaled map in colours."""
-    placement = upload.placement
-    strips = map(colourise, source_strips(anomaly_map.scaled, placement))
-    return png_of_strips(strips, placement.height, placement.width)
+def draw_anomaly(anomaly_map: AnomalyMap, upload: DecodedUpload, notes: Mapping[str, str] | None = None) -> bytes:
+    """PNG at source size: the scaled map in colours; the gate's line and `notes` as in `draw_findings`."""
+    height, width = upload.placement.height, upload.placement.width
+    strips = map(colourise, source_strips(anomaly_map.scaled, upload.placement))
+    return png_of_strips(noted_strips(strips, height, width, _warning(upload.gate)), height, width, notes)
 
 
 def _saliency(
@@ -80,3 +91,7 @@ def _saliency(
 
 def _caption(answer: FindingAnswer) -> str:
     return f"{answer.finding.display} {answer.probability:.2f}"
+
+
+def _warning(gate: GateResult) -> str:
+    return "" if gate.verdict is Verdict.ACCEPTED else f"gate: {gate_line(gate)}"

@@ -26,6 +26,7 @@ from service.inference.clock import Clock, ms_since
 from service.inference.compose import compose_findings, draw_anomaly, draw_findings
 from service.inference.decode_pool import DecodePool
 from service.inference.maps import boxes_of
+from service.inference.notes import finding_notes, picture_notes
 from service.inference.upload import DecodedUpload, DecodeOrder
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ class LocalEngine:
 
     async def predict(self, content: bytes, options: PredictOptions) -> Prediction:
         """See `Engine.predict`; without saliency the maps are not computed."""
-        manifest = self.model.with_thresholds(options.thresholds).manifest
+        model = self.model.with_thresholds(options.thresholds)
         with self._admitted():
             clock = Clock()
             upload = await self._decode(
@@ -108,9 +109,12 @@ class LocalEngine:
             wants_maps = options.saliency is not Saliency.NONE
             output = await self._infer(lambda: self._classifier.predict(images, saliency=wants_maps), clock)
             findings = await self._run(
-                self._drawing, compose_findings, self._classifier, output, upload, options, manifest
+                self._drawing, compose_findings, self._classifier, output, upload, options, model.manifest
             )
-            overlay = await self._run(self._drawing, draw_findings, upload, findings) if options.overlay else None
+            notes = finding_notes(model, upload.gate, findings)
+            overlay = (
+                await self._run(self._drawing, draw_findings, upload, findings, notes) if options.overlay else None
+            )
             return Prediction(upload, findings, clock.timings(), overlay)
 
     async def map_anomalies(self, content: bytes, options: AnomalyOptions) -> Anomaly:
@@ -127,7 +131,8 @@ class LocalEngine:
             )
             threshold = detector.spec.map_threshold
             boxes = await self._run(self._drawing, boxes_of, found.scaled, upload.placement, threshold)
-            picture = await self._run(self._drawing, draw_anomaly, found, upload) if options.picture else None
+            notes = picture_notes(self.model, upload.gate)
+            picture = await self._run(self._drawing, draw_anomaly, found, upload, notes) if options.picture else None
             return Anomaly(
                 upload, found, masks, options.rounds, options.seed, boxes, timings=clock.timings(), picture=picture
             )

@@ -41,7 +41,10 @@ class ModelBody(Body):
 
 
 class ImageBody(Body):
-    """The picture as it was uploaded. The last four are None for PNG and JPEG, and where a header lacks them."""
+    """The picture that was uploaded. The last four are None for PNG and JPEG, and where a header lacks them.
+
+    Of a PNG or JPEG with an EXIF orientation, `height`, `width` and all boxes are of the picture turned as EXIF says.
+    """
 
     format: ImageFormat
     height: int
@@ -112,7 +115,11 @@ class GeometryBody(Body):
 
 
 class BoxBody(Body):
-    """A region of the upload, half-open pixel edges; `score` is the mean scaled map inside it."""
+    """A region of the upload, half-open pixel edges.
+
+    `score` is the mean scaled map inside it, 0 to 1: of a finding, its saliency map between that map's own least and
+    largest value; of an anomaly, the calibrated map over the model's `map_scale`.
+    """
 
     top: int
     left: int

@@ -24,13 +24,24 @@ _DAMAGE = (
     ValueError,
     OverflowError,
 )
-# Archivers' own leftovers, nobody's radiographs.
-_NOISE = ("__MACOSX/",)
+# What operating systems leave in folders and archives, nobody's radiographs; names in lower case.
+_LEFTOVER_FOLDER = "__macosx"
+_LEFTOVER_FILES = (".ds_store", "thumbs.db")
 
 
 def is_zip(start: bytes) -> bool:
     """By its first four bytes."""
     return start[:4] in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a file is `.DS_Store`, `Thumbs.db` or in a folder `__MACOSX`, at any depth and in any case of letters.
+
+    Args:
+        name: its path in the archive, or in the folder that is searched.
+    """
+    *folders, file = name.replace("\\", "/").lower().split("/")
+    return file in _LEFTOVER_FILES or _LEFTOVER_FOLDER in folders
 
 
 class Archive:
@@ -52,9 +63,9 @@ class Archive:
             raise InvalidRequestError("the archive is damaged, or no zip archive") from error
 
     def entries(self) -> Iterator["Entry"]:
-        """Files in the order of the archive's directory; folders are passed over."""
+        """Files in the order of the archive's directory; folders and leftovers are passed over."""
         for info in self._zip.infolist():
-            if not info.is_dir() and not info.filename.startswith(_NOISE):
+            if not info.is_dir() and not is_leftover(info.filename):
                 yield Entry(self._zip, info)
 
 

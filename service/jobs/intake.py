@@ -101,10 +101,13 @@ class Intake:
         self._archive.write(piece)
 
     def end_file(self, name: str) -> None:
-        """The file is complete. Raises as `write`, and InvalidRequestError for an archive that cannot be read."""
+        """The file is complete; a member of an archive is called by both names, with a slash between them.
+
+        Raises as `write`, and InvalidRequestError for an archive that cannot be read.
+        """
         if self._archive is not None:
             try:
-                self._unpack(self._archive.complete())
+                self._unpack(name, self._archive.complete())
             finally:
                 self._drop_archive()
             return
@@ -190,7 +193,7 @@ class Intake:
             self._archive.close()
             self._archive = None
 
-    def _unpack(self, archive: BinaryIO) -> None:
+    def _unpack(self, name: str, archive: BinaryIO) -> None:
         for entry in Archive(archive, limit_files=self._limits.files - self._packs.num_items).entries():
             self._too_large = False
             try:
@@ -200,7 +203,7 @@ class Intake:
                         break
             except InvalidRequestError as error:
                 self._refused[self._packs.num_items] = Failure.of(error)
-            self._end_item(entry.name)
+            self._end_item(name, entry.name)
 
     def _take(self, piece: bytes) -> None:
         if self._packs.item_bytes + len(piece) > self._limits.file_bytes:
@@ -212,10 +215,10 @@ class Intake:
         self._digest.update(piece)
         self._packs.write(piece)
 
-    def _end_item(self, name: str) -> None:
+    def _end_item(self, *names: str) -> None:
         if self._packs.num_items >= self._limits.files:
             raise UploadTooLargeError(f"a job takes {self._limits.files} files")
-        name = "".join(filter(str.isprintable, name))[-_NAME_LIMIT:]
+        name = "/".join("".join(filter(str.isprintable, part))[-_NAME_LIMIT:] for part in names)
         self._digest.update(json.dumps([name, self._packs.item_bytes]).encode())
         if self._too_large:
             error = UploadTooLargeError(f"the file is larger than {self._limits.file_bytes} bytes")

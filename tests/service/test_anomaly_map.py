@@ -2,14 +2,19 @@
 
 import base64
 from io import BytesIO
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from models.imaging import phantom
+from models.imaging.heatmap import png_bytes
+from models.runtime.anomaly_map import AnomalyMap
 from models.runtime.bundle import load_bundle
 from service.api.app import create_app
+from service.inference.anomaly_schema import AnomalyBody
 from service.inference.decode_pool import DecodePool
 from service.inference.local_engine import EngineLimits, LocalEngine
 from tests.service.conftest import LIMITS
@@ -34,6 +39,14 @@ class TestBody:
         assert 0 <= anomaly["percentile"] <= 100
         assert (32, 32) == picture(anomaly["map"]).shape == picture(anomaly["reconstruction"]).shape
 
+    def test_a_percentile_has_one_decimal(self):
+        """Tens of references tell no more."""
+        nothing = np.zeros((8, 8), np.float32)
+        found = AnomalyMap(nothing, nothing, nothing, nothing, nothing, score=0.5, percentile=100 * 68 / 79)
+        anomaly = SimpleNamespace(map=found, masks=4, rounds=1, seed=0, boxes=())
+
+        assert 86.1 == AnomalyBody.of(anomaly).percentile
+
     def test_the_same_seed_gives_the_same_map_and_another_one_another(self, client, chest_png):
         """Under both addresses."""
         first = ask(client, chest_png).json()["anomaly"]
@@ -56,6 +69,18 @@ class TestFormats:
         image = Image.open(BytesIO(ask(client, chest_png, accept="image/png").content))
 
         assert ((90, 120), "RGB") == (image.size, image.mode)
+
+    def test_a_png_says_what_it_is(self, client, chest_png):
+        """In its text chunks, and where the gate warns, for all to see."""
+        upright, inverted = phantom.draw(3, 240, 200), 255 - phantom.draw(3, 240, 200)
+        plain, warned = (
+            Image.open(BytesIO(ask(client, png_bytes(pixels), accept="image/png").content))
+            for pixels in (upright, inverted)
+        )
+
+        assert {"Description", "Software", "Bundle", "Gate"} == set(plain.info)
+        assert ("accepted", "suspicious (inverted)") == (plain.info["Gate"], warned.info["Gate"])
+        assert [False, True] == [bool((np.asarray(image)[220:] == 255).all(axis=2).any()) for image in (plain, warned)]
 
     def test_an_npz_holds_the_float_maps(self, client, chest_png):
         """Without a pickle; `content` and `source` place them."""
@@ -82,6 +107,7 @@ class TestOptions:
 
         assert (422, "/problems/invalid-request") == (response.status_code, response.json()["type"])
         assert next(iter(query)) in response.json()["detail"]
+        assert [("query", next(iter(query)))] == [(error["in"], error["name"]) for error in response.json()["errors"]]
 
     def test_other_masks_of_the_bundles_list_are_accepted(self, client, chest_png):
         """The references know the default alone, so there is no percentile."""

@@ -33,7 +33,9 @@ class TestHealth:
         assert {"status": "alive"} == fake_client.get("/livez").json()
         assert {"status": "ready"} == fake_client.get("/readyz").json()
 
-    @pytest.mark.parametrize("path", ["/livez", "/readyz", "/problems", "/problems/overloaded"])
+    @pytest.mark.parametrize(
+        "path", ["/livez", "/readyz", "/problems", "/problems/overloaded", "/docs", "/openapi.json"]
+    )
     def test_a_look_without_a_body_is_answered_alike(self, fake_client, path):
         """HEAD is what some load balancers ask with."""
         assert fake_client.get(path).status_code == fake_client.head(path).status_code == 200
@@ -57,6 +59,22 @@ class TestQueries:
         assert (422, "/problems/invalid-request") == (response.status_code, response.json()["type"])
         assert [("query", "tresholds")] == [(error["in"], error["name"]) for error in response.json()["errors"]]
 
+    @pytest.mark.parametrize(
+        ("path", "name", "values"),
+        [
+            ("/predict", "saliency", ["none", "boxes"]),
+            ("/predict", "findings", ["Mass", "Edema"]),
+            ("/anomaly-map", "seed", [1, 1]),
+        ],
+    )
+    def test_a_parameter_that_is_repeated_is_422(self, fake_client, chest_png, path, name, values):
+        """None of its values is silently dropped; several findings are one value."""
+        response = fake_client.post(path, params={name: values}, files={"image": chest_png})
+
+        assert (422, "/problems/invalid-request") == (response.status_code, response.json()["type"])
+        assert [("query", name)] == [(error["in"], error["name"]) for error in response.json()["errors"]]
+        assert (name == "findings") == ("commas" in response.json()["detail"])
+
 
 class TestModels:
     def test_it_describes_what_is_served(self, fake_client, bundle):
@@ -65,7 +83,12 @@ class TestModels:
 
         assert (bundle.manifest.name, bundle.sha256) == (model["name"], model["sha256"])
         assert len(bundle.manifest.findings) == len(model["findings"])
-        assert {"masks": [2, 4], "default_masks": 4, "has_reference": True} == model["anomaly"]
+        part = bundle.manifest.reconstructor
+        assert {"masks": [2, 4], "default_masks": 4, "has_reference": True}.items() <= model["anomaly"].items()
+        assert (part.map_scale, part.map_threshold) == (
+            model["anomaly"]["map_scale"],
+            model["anomaly"]["map_threshold"],
+        )
         sets = {found["name"]: found["values"] for found in model["threshold_sets"]}
         assert ["tiny-thresholds", "sensitive", "specific"] == list(sets)
         assert sets["tiny-thresholds"] == {finding["name"]: finding["threshold"] for finding in model["findings"]}
@@ -89,6 +112,14 @@ class TestHeaders:
 
 
 class TestDocumentation:
+    def test_it_speaks_of_maps_as_the_bundles_differ(self, fake_client):
+        """Not every classifier's map is Grad-CAM; the operator decides on the thresholds in force."""
+        text = fake_client.get("/openapi.json").text
+
+        assert "Grad-CAM" not in text
+        assert "THORASCOPE_THRESHOLDS" in text
+        assert "EXIF" in text
+
     def test_the_front_door_leads_somewhere(self, fake_client):
         """Until there is a viewer."""
         assert "/docs" == fake_client.get("/", follow_redirects=False).headers["location"]

@@ -48,6 +48,25 @@ class TestFindFiles:
         with pytest.raises(InvalidRequestError, match="no files"):
             find_files(tmp_path, tmp_path / "rows.jsonl")
 
+    def test_leftovers_of_operating_systems_are_no_input(self, folder):
+        """At any depth; the folder that is searched may have any name."""
+        before = find_files(folder, folder / "rows.jsonl")
+        for name in (".DS_Store", "deep/Thumbs.db", "deep/__MACOSX/a.png"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(b"x")
+
+        assert before == find_files(folder, folder / "rows.jsonl")
+        assert 1 == len(find_files(folder / "deep/__MACOSX", folder / "rows.jsonl"))
+
+    @pytest.mark.parametrize(
+        ("name", "reason"),
+        [("absent", "there is no folder"), ("a.png", "is a file"), ("a.png/deep", "Not a directory")],
+    )
+    def test_what_is_no_folder_is_called_what_it_is(self, folder, name, reason):
+        """A slip of the hand is not an empty folder."""
+        with pytest.raises(InvalidRequestError, match=reason):
+            find_files(folder / name, folder / "rows.jsonl")
+
 
 class TestTakeFile:
     def test_a_file_that_cannot_be_read_gets_a_row_that_says_so(self, folder, tmp_path):
@@ -74,12 +93,13 @@ class TestTakeFile:
         intake.discard()
 
 
-def test_batch__says_what_is_wrong_with_an_option(run_batch):
+@pytest.mark.parametrize(("option", "value"), [("--rounds", "0"), ("--seed", "-1")])
+def test_batch__says_what_is_wrong_with_an_option(run_batch, option, value):
     """As the API does of a form; exit status 2, and no traceback."""
-    status, said = run_batch("--rounds", "0")
+    status, said = run_batch(option, value)
 
     assert 2 == status
-    assert "thorascope: form field rounds: " in said
+    assert f"thorascope: form field {option[2:]}: " in said
 
 
 @pytest.fixture(name="run_batch")

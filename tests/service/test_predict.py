@@ -11,6 +11,7 @@ from PIL import Image
 from models.imaging import phantom
 from models.imaging.heatmap import png_bytes
 from models.labels import CHESTXRAY14
+from service.version import VERSION
 from tests import dicom_samples
 
 
@@ -146,18 +147,27 @@ class TestOptions:
 
         assert (422, "/problems/invalid-request") == (response.status_code, response.json()["type"])
         assert response.json()["detail"].endswith("tiny-thresholds, sensitive, specific")
+        assert [("query", "thresholds")] == [(e["in"], e["name"]) for e in response.json()["errors"]]
         assert "lenient" not in response.text
 
     @pytest.mark.parametrize(
         "query", [{"findings": "Gout"}, {"findings": "\0"}, {"saliency": "some"}, {"gate": "ajar"}, {"findings": ","}]
     )
     def test_a_value_that_is_none_of_the_choices_is_422(self, client, chest_png, query):
-        """And it is not repeated."""
+        """And the parameter is named, to programs too."""
         response = ask(client, chest_png, **query)
 
         assert 422 == response.status_code
         assert "/problems/invalid-request" == response.json()["type"]
-        assert "Gout" not in response.text
+        assert [("query", next(iter(query)))] == [(error["in"], error["name"]) for error in response.json()["errors"]]
+
+    @pytest.mark.parametrize(("findings", "named"), [("effusion", "effusion"), ("Mass,Jane Doe", "(not shown)")])
+    def test_a_finding_that_the_model_does_not_know_is_named(self, client, chest_png, findings, named):
+        """Where it is an identifier; anything else could be anything."""
+        detail = ask(client, chest_png, findings=findings).json()["detail"]
+
+        assert f"the model does not know {named}; it knows Atelectasis, " in detail
+        assert "Jane" not in detail
 
 
 class TestOverlay:
@@ -177,6 +187,23 @@ class TestOverlay:
         assert np.array_equal(
             np.repeat(pixels[..., None], 3, axis=2), np.asarray(Image.open(BytesIO(response.content)))
         )
+
+    def test_its_text_chunks_say_what_it_is_and_nothing_of_the_patient(self, client, dicom, bundle):
+        """A picture travels without its headers; positive findings without a box are in no other place of it."""
+        findings = ask(client, dicom, thresholds="sensitive").json()["findings"]
+        with Image.open(BytesIO(ask(client, dicom, accept="image/png", thresholds="sensitive").content)) as image:
+            text = dict(image.info)
+
+        positives = [f"{found['name']} {found['probability']:.4f}" for found in findings if found["positive"]]
+        assert {
+            "Description": "For research only. Not for clinical use.",
+            "Software": f"Thorascope {VERSION}",
+            "Bundle": f"{bundle.manifest.name} {bundle.manifest.version} {bundle.sha256}",
+            "Thresholds": "sensitive",
+            "Positive": ", ".join(positives) or "none",
+        } == {keyword: text[keyword] for keyword in text if keyword != "Gate"}
+        assert text["Gate"].split(" ")[0] in ("accepted", "suspicious")
+        assert "Canary" not in str(text)
 
     def test_a_format_nobody_offers_is_406(self, client, chest_png):
         """DICOM objects come with their own issue."""

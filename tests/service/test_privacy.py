@@ -50,9 +50,13 @@ def test_patients__appear_in_no_log_and_no_error(settings, bundle, log):
     errors = []
     with TestClient(create_app(settings, engine=engine), headers={"x-patient": CANARY, "accept": "*/*"}) as client:
         for content in broken_files().values():
-            files = {"image": (f"{CANARY}.dcm", content), CANARY: ("x", CANARY.encode())}
+            files = {"image": (f"{CANARY}.dcm", content)}
+            others = {f"{CANARY} {CANARY}": ("x", CANARY.encode()), "x": (CANARY, b"x"), "findings": (None, CANARY)}
+            client.post("/predict", files=files)
             errors.append(client.post(f"/predict?patient={CANARY}", files=files).text)
+            errors.append(client.post(f"/predict?{CANARY}^{CANARY}=1&findings={CANARY}^", files=files).text)
             errors.append(client.post(f"/anomaly-map?masks={CANARY}", files=files).text)
+            errors.append(client.post("/predict", files=files | others).text)
         errors.append(client.get(f"/{CANARY}").text)
         errors.append(client.get(f"/problems/{CANARY}").text)
 

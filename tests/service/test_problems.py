@@ -1,14 +1,23 @@
 """Errors as RFC 9457 problems: complete, stable, explained."""
 
+import json
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from models.errors import CheckpointError, InvalidBundleError, ThorascopeError
+from models.errors import (
+    CheckpointError,
+    InvalidBundleError,
+    NotAChestRadiographError,
+    OverloadedError,
+    ThorascopeError,
+)
 from service.api.problem_table import PROBLEMS
 from service.jobs.data_lock import DataFolderTakenError
+from service.telemetry import JsonFormatter
 
 PAGE = Path(__file__).parents[2] / "docs" / "problems.md"
 
@@ -148,3 +157,27 @@ class TestResponses:
 
         assert (500, "/problems/internal-error") == (response.status_code, response.json()["type"])
         assert "node" not in response.text
+
+
+class TestLog:
+    @pytest.mark.parametrize(
+        ("failure", "said"),
+        [
+            (OverloadedError("full"), {"problem": "overloaded"}),
+            (
+                NotAChestRadiographError("no", ["modality"]),
+                {"problem": "not-a-chest-radiograph", "reasons": ["modality"]},
+            ),
+            (RuntimeError("Canary^Patient"), {"problem": "internal-error"}),
+            (None, {}),
+        ],
+    )
+    def test_the_line_of_a_request_names_its_problem(self, fake_client, fake_engine, caplog, failure, said):
+        """Slug and reasons, nothing of the detail."""
+        caplog.set_level(logging.INFO, "service.api.context")
+        fake_engine.failure = failure
+        fake_client.post("/predict", files={"image": ("x", b"x")})
+        (record,) = [record for record in caplog.records if record.getMessage() == "request"]
+        line = json.loads(JsonFormatter().format(record))
+
+        assert said == {name: line[name] for name in ("problem", "reasons") if name in line}

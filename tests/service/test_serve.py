@@ -4,6 +4,7 @@ import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -67,21 +68,26 @@ def wait_until_gone(pids: list[int]) -> bool:
     return False
 
 
-@pytest.fixture
-def service(bundle_dir, tmp_path) -> Iterator[Service]:
-    """On a port that the system chooses, by itself: what it does with jobs is in `tests/service/jobs`."""
+def environment(bundle_dir: Path, folder: Path, port: int) -> dict[str, str]:
+    """Of a service by itself: what it does with jobs is in `tests/service/jobs`."""
     settings = {
         "THORASCOPE_BUNDLE_DIR": str(bundle_dir),
-        "THORASCOPE_DATA_DIR": str(tmp_path),
-        "THORASCOPE_REDIS_URL": f"unix://{tmp_path}/none.sock",
-        "THORASCOPE_PORT": "0",
+        "THORASCOPE_DATA_DIR": str(folder),
+        "THORASCOPE_REDIS_URL": f"unix://{folder}/none.sock",
+        "THORASCOPE_PORT": str(port),
         "THORASCOPE_HOST": "127.0.0.1",
     }
-    environment = {name: value for name, value in os.environ.items() if name not in {"HOST", "PORT"}}  # noqa: TID251
+    inherited = {name: value for name, value in os.environ.items() if name not in {"HOST", "PORT"}}  # noqa: TID251
+    return inherited | settings
+
+
+@pytest.fixture
+def service(bundle_dir, tmp_path) -> Iterator[Service]:
+    """On a port that the system chooses."""
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "service", "serve"],
         cwd=ROOT,
-        env=environment | settings,
+        env=environment(bundle_dir, tmp_path, 0),
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
@@ -121,3 +127,22 @@ def test_serve__leaves_no_orphans_when_it_is_killed(service):
     service.process.wait(STOP_S)
 
     assert wait_until_gone(service.decoders)
+
+
+def test_serve__says_that_its_port_is_taken_and_how_to_choose_another(tmp_path):
+    """Before it opens the bundle, which is not there."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        process = subprocess.run(
+            [sys.executable, "-m", "service", "serve"],
+            cwd=ROOT,
+            env=environment(tmp_path / "none", tmp_path, port),
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
+
+    assert 1 == process.returncode
+    assert f"cannot listen on 127.0.0.1 port {port}: " in process.stderr
+    assert "PORT" in process.stderr

@@ -32,6 +32,16 @@ def test_a_line__belongs_to_its_request():
         request_id.reset(token)
 
 
+def test_celery__says_where_it_is_connected():
+    """Its loggers that speak when a worker starts, and no other: what those say comes from wherever it comes."""
+    assert (
+        "Connected to redis://r/0"
+        == line("Connected to %s", "redis://r/0", name="celery.worker.consumer.connection")["event"]
+    )
+    assert "w@host ready." == line("%s ready.", "w@host", name="celery.apps.worker")["event"]
+    assert "message %s" == line("message %s", "Canary", name="celery.worker.consumer.consumer")["event"]
+
+
 def test_a_line__stays_one_line():
     """Whatever is in it: a log cannot be forged."""
     said = JsonFormatter().format(

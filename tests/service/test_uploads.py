@@ -44,12 +44,45 @@ class TestReadImage:
         assert 200 == response.status_code
         assert [content] == fake_engine.contents
 
-    def test_other_parts_are_ignored(self, fake_client, fake_engine):
-        """Browsers and scripts send them."""
-        other = 'Content-Disposition: form-data; name="\x00\xff; DROP"'
+    @pytest.mark.parametrize("path", ["/predict", "/v1/predict"])
+    def test_an_option_in_the_form_is_422_and_says_where_it_belongs(self, fake_client, fake_engine, path):
+        """It would be answered by default."""
+        data = {"findings": "Mass", "thresholds": "balanced"}
+        response = fake_client.post(path, files={"image": ("x", b"x")}, data=data)
 
-        assert 200 == post(fake_client, form((other, b"y"), (FILE, b"x"), (other, b"z"))).status_code
-        assert [b"x"] == fake_engine.contents
+        assert (422, "invalid-request") == problem_of(response)
+        assert [("form", "findings"), ("form", "thresholds")] == [
+            (e["in"], e["name"]) for e in response.json()["errors"]
+        ]
+        assert f"`findings` is a query parameter here: {path}?findings=..." in response.json()["detail"]
+        assert [] == fake_engine.contents
+
+    @pytest.mark.parametrize("name", ["x", "masks", "\x00\xff; DROP"])
+    def test_a_part_that_nobody_knows_is_422(self, fake_client, fake_engine, name):
+        """It is named where it is an identifier; anything else could be anything."""
+        other = f'Content-Disposition: form-data; name="{name}"'
+        response = post(fake_client, form((other, b"y"), (FILE, b"x"), (other, b"z")))
+
+        assert (422, "invalid-request") == problem_of(response)
+        assert [name if name.isalpha() else "(not shown)"] == [error["name"] for error in response.json()["errors"]]
+        assert "DROP" not in response.text
+        assert [] == fake_engine.contents
+
+    def test_a_form_without_image_is_told_its_parts(self, fake_client):
+        """By their names, never by the names of files."""
+        response = fake_client.post("/predict", files=[("file", ("Canary.dcm", b"x")), ("a b", ("y", b"y"))])
+
+        assert (422, "invalid-request") == problem_of(response)
+        assert {"in": "form", "name": "image"}.items() <= response.json()["errors"][0].items()
+        assert "its parts: file, (not shown)" in response.json()["detail"]
+        assert "Canary" not in response.text
+
+    @pytest.mark.parametrize("parts", [(), ((FILE, b"x"), (FILE, b"y")), ((FILE.partition("; file")[0], b"x"),)])
+    def test_what_is_wrong_with_the_image_is_told_to_programs_too(self, fake_client, parts):
+        """Missing, repeated, no file."""
+        errors = post(fake_client, form(*parts)).json()["errors"]
+
+        assert [("form", "image")] == [(error["in"], error["name"]) for error in errors]
 
     @pytest.mark.parametrize(
         ("body", "expected"),

@@ -61,6 +61,25 @@ class TestRefusals:
         with pytest.raises(UndecodableImageError):
             decode(written(made))
 
+    @pytest.mark.parametrize("kept", [0.9, 0.5, "header", "meta"])
+    def test_a_compressed_file_that_is_cut(self, kept):
+        """Its pixels have no end, or its header has none; in neither case does it lack a size."""
+        content = framed(jpeg(SMALL.astype(np.uint8)), SMALL, 8, uid.JPEGBaseline8Bit)
+        at = {"header": content.index(b"CHEST") + 2, "meta": 200}
+        cut = content[: at[kept] if kept in at else int(kept * len(content))]
+
+        with pytest.raises(UndecodableImageError, match="damaged or cut"):
+            decode(cut)
+
+    def test_a_whole_file_without_a_size(self):
+        """With pixels or without: nothing of it is missing but what was never there."""
+        made = dataset(SMALL, Rows=None)
+        with pytest.raises(UndecodableImageError, match="no size"):
+            decode(written(made))
+        del made.PixelData
+        with pytest.raises(UndecodableImageError, match="no size"):
+            decode(written(made))
+
     @pytest.mark.parametrize("syntax", [uid.JPEGBaseline8Bit, uid.JPEGLosslessSV1])
     def test_a_jpeg_frame_larger_than_the_header_says(self, syntax):
         """The decoder would allocate what the frame asks for."""

@@ -60,6 +60,34 @@ class TestOverlay:
 
         assert made.shape == (40, 60, 3)
 
+    def test_each_box_has_a_colour_and_its_caption_the_same(self):
+        """Six in turn: neighbours in the list are never alike."""
+        boxes = [Box(50, 50 * place, 90, 50 * place + 40) for place in range(6)]
+        pixels, cold = np.full((300, 300), 100, np.uint8), np.zeros((300, 300))
+
+        made = overlay(pixels, cold, boxes, ["Mass"] * 6)
+
+        colours = [tuple(made[89, int(box.left) + 20]) for box in boxes]
+        assert 6 == len(set(colours))
+        for box, colour in zip(boxes, colours, strict=True):
+            above = made[30:50, int(box.left) : int(box.left) + 40]
+            assert (above == colour).all(axis=2).any()
+
+    def test_a_note_stands_at_the_bottom_whatever_the_strips(self):
+        """And nowhere else; without one, nothing changes."""
+        pixels, cold = np.full((300, 300), 100, np.uint8), np.zeros((300, 300))
+
+        def drawn(note, rows):
+            strips = [cold[start : start + rows] for start in range(0, 300, rows)]
+            return np.concatenate([*overlay_strips(pixels, strips, note=note)])
+
+        noted = drawn("gate: suspicious (inverted)", 300)
+
+        assert overlay(pixels, cold).tolist() == drawn("", 300).tolist()
+        assert (noted[280:] == 255).all(axis=2).any()
+        assert (noted[:270] == 100).all()
+        assert noted.tolist() == drawn("gate: suspicious (inverted)", 7).tolist()
+
     @pytest.mark.parametrize("rows", [1, 7, 64])
     def test_a_strip_at_a_time_it_is_the_same_picture(self, rows):
         """Boxes and captions that lie across a seam, too."""

@@ -32,3 +32,12 @@ def test_png_of_strips__holds_the_picture(shape, step, seed):
     with Image.open(BytesIO(png_of_strips(strips, *shape))) as image:
         assert ("PNG", "RGB") == (image.format, image.mode)
         assert picture.tolist() == np.asarray(image).tolist()
+
+
+def test_png_of_strips__writes_notes_as_text_chunks():
+    """Before the pixels, so that whoever opens the file has them; none are written unasked."""
+    strip = np.zeros((4, 5, 3), np.uint8)
+
+    with Image.open(BytesIO(png_of_strips([strip], 4, 5, {"Gate": "accepted", "Bundle": "naïve 1.0"}))) as image:
+        assert {"Gate": "accepted", "Bundle": "naïve 1.0"} == image.info
+    assert b"tEXt" not in png_of_strips([strip], 4, 5)

@@ -55,7 +55,7 @@ def pictures(tmp_path_factory):
 
 def answer(file, logits, model):
     findings = [
-        {"name": finding.name, "logit": logit, "probability": 0.5, "positive": True, "boxes": []}
+        {"name": finding.name, "logit": logit, "probability": 0.5, "threshold": 0.5, "positive": True, "boxes": []}
         for finding, logit in zip(model.manifest.findings, logits, strict=True)
     ]
     return {
@@ -143,6 +143,20 @@ class TestScores:
         assert [0.4] * 13 == pytest.approx([one.calibration.slope for one in manifest.findings[:13]], abs=0.15)
         assert manifest.threshold_sets[0].description.endswith("; fewer than 20 positives: Hernia (0)")
 
+    def test_columns_that_calibration_does_not_read_may_be_missing(self, run, scored):
+        """A table that an earlier version wrote has fewer."""
+        with (scored / "rows.csv").open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        with (scored / "fewer.csv").open("w", newline="") as stream:
+            kept = [name for name in rows[0] if not name.endswith("_threshold")]
+            writer = csv.DictWriter(stream, kept, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)
+        status, _, err = calibrate(run, scored, "--scores", scored / "fewer.csv", "--out", scored / "out")
+
+        assert 1 == status, err
+        assert NUM_ROWS - 2 == provenance(scored / "out")["images"]
+
     def test_files_are_linked_and_the_base_stays_as_it_was(self, run, scored, bundle_dir):
         """A bundle is megabytes; a calibration is a manifest."""
         before = (bundle_dir / "bundle.json").read_bytes()
@@ -176,7 +190,11 @@ class TestRefused:
             (("--scores", "broken.parquet"), "not what `batch` writes"),
             (("--scores", "broken.jsonl"), "not what `batch` writes"),
             (("--scores", "others.jsonl"), "no result for any file"),
-            (("--scores", "twice.jsonl"), "two results for 000.png"),
+            (("--scores", "others.jsonl"), "a zip's member as `archive.zip/member`"),
+            (
+                ("--scores", "twice.jsonl"),
+                "two results for 000.png; give the files, or the archives they lie in, names",
+            ),
         ],
     )
     def test_scores_that_do_not_fit_are_told(self, run, scored, extra, reason):

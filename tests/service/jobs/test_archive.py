@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from models.errors import InvalidRequestError, ThorascopeError, UploadTooLargeError
-from service.jobs.archive import Archive
+from service.jobs.archive import Archive, is_leftover
 
 _CENTRAL = struct.Struct("<4s4B4HL2L5H2L")
 _END = struct.Struct("<4s4H2LH")
@@ -89,6 +89,12 @@ class TestEntries:
         """The two kinds that archivers write."""
         assert {"a": b"content", "b": b""} == outcomes(zipped(compression, a=b"content", b=b""))
 
+    def test_leftovers_are_passed_over(self):
+        """Nobody's radiographs, at any depth."""
+        names = ("__MACOSX/._a.png", "a/__MACOSX/b.png", ".DS_Store", "a/Thumbs.db", "a/b/.DS_Store", "a/a.png")
+
+        assert ["a/a.png"] == list(outcomes(zipped(**dict.fromkeys(names, b"x"))))
+
     @pytest.mark.parametrize("offset", [2**31, 2**63, 2**64 - 1])
     def test_an_entry_that_lies_nowhere_costs_one_row(self, offset):
         """Its record points out of the archive; the others are read."""
@@ -117,3 +123,20 @@ class TestEntries:
                 outcomes(bytes(content))
             except ThorascopeError:
                 continue
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("thumbs.db", True),
+        ("a\\.DS_Store", True),
+        ("a/__MACOSX/._b.dcm", True),
+        ("__MACOSX", False),
+        ("my__MACOSX/a.png", False),
+        ("Thumbs.db.png", False),
+        (".DS_Store/a.png", False),
+    ],
+)
+def test_is_leftover__goes_by_whole_names(name, expected):
+    """Of files, and of that one folder."""
+    assert expected is is_leftover(name)

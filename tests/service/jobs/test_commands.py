@@ -85,6 +85,26 @@ def test_batch__answers_every_file_and_names_what_is_none(cluster, archive, tmp_
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
 
 
+def test_batch__names_members_of_archives_and_asks_for_some_findings(cluster, tmp_path):
+    """Every file has a name of its own; what an operating system has left there is none."""
+    folder = tmp_path / "archive"
+    (folder / "deep").mkdir(parents=True)
+    (content,) = small_images(1)
+    for name in ("1.zip", "deep/2.zip"):
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            archive.writestr("image.png", content)
+            archive.writestr(".DS_Store", b"")
+    (folder / "image.png").write_bytes(content)
+    (folder / ".DS_Store").write_bytes(b"")
+    out = tmp_path / "rows.jsonl"
+    status, said = finish(start(cluster, "batch", str(folder), "--out", str(out), "--findings", "Mass,Effusion"))
+
+    assert 0 == status, said
+    rows = read(out)
+    assert ["1.zip/image.png", "deep/2.zip/image.png", "image.png"] == [row["file"] for row in rows]
+    assert [["Effusion", "Mass"]] * 3 == [[found["name"] for found in row["findings"]] for row in rows]
+
+
 def test_batch__goes_on_where_it_was_interrupted(cluster, archive, tmp_path):
     """Ctrl-C in the middle: the same command ends the same job, and what was scored is not scored again."""
     arguments = ("batch", str(archive), "--out", str(tmp_path / "rows.jsonl"))

@@ -113,15 +113,24 @@ class TestFiles:
 
 class TestArchives:
     def test_a_zip_is_unpacked_among_other_files(self, store, ledger):
-        """Told by its first bytes; its folders are part of the names."""
+        """Told by its first bytes; its own name and its folders are part of the names."""
         intake = Intake(store, LIMITS, "job")
         send(intake, ("a", b"first"), ("x.bin", archive({"p/1": b"one", "p/2": b"two"})), ("b", b"last"))
         intake.commit(ledger, QUESTION, None, 1.0)
 
-        assert ["a", "p/1", "p/2", "b"] == list(read_names(store, "job"))
+        assert ["a", "x.bin/p/1", "x.bin/p/2", "b"] == list(read_names(store, "job"))
         assert [b"first", b"one", b"two", b"last"] == [
             content for _, content in read_uploads(store, "job", Chunk(0, 4))
         ]
+
+    def test_members_of_the_same_name_are_told_apart(self, store, ledger):
+        """By the archives they lie in, also where both names are as long as may be."""
+        intake = Intake(store, LIMITS, "job")
+        member = "m" * 300
+        send(intake, *[(name, archive({member: b"x"})) for name in ("1.zip", "2.zip")], (member, b"x"))
+        intake.commit(ledger, QUESTION, None, 1.0)
+
+        assert [f"1.zip/{member}", f"2.zip/{member}", member] == list(read_names(store, "job"))
 
     @pytest.mark.parametrize("name", ["../up", "a/../../up", "/root", "..\\up", "C:/up"])
     def test_a_name_that_leads_out_gets_a_row_that_says_so(self, store, ledger, name):
@@ -139,7 +148,7 @@ class TestArchives:
         send(intake, ("z", archive({"bomb": bytes(10**6)})))
         intake.commit(ledger, QUESTION, None, 1.0)
 
-        assert {"bomb": "upload-too-large"} == failures(ledger, store, "job")
+        assert {"z/bomb": "upload-too-large"} == failures(ledger, store, "job")
 
     def test_many_files_that_are_too_much_together_refuse_the_job(self, store):
         """A bomb of many small parts."""
@@ -165,7 +174,7 @@ class TestArchives:
         send(intake, ("z", bytes(content)))
         intake.commit(ledger, QUESTION, None, 1.0)
 
-        assert {"a": "invalid-request"} == failures(ledger, store, "job")
+        assert {"z/a": "invalid-request"} == failures(ledger, store, "job")
 
 
 class TestClaims:

@@ -24,6 +24,7 @@ from service.jobs.memory_queue import MemoryQueue
 from service.jobs.reconciler import Reconciler, Retention
 from service.worker.scorer import Scorer
 from service.worker.work import score_chunk
+from tests import dicom_samples
 from tests.service.conftest import LIMITS
 
 
@@ -141,6 +142,37 @@ class TestCreate:
         assert (status, f"/problems/{slug}") == (response.status_code, response.json()["type"])
         assert [] == list(bench.store.folders("jobs"))
 
+    @pytest.mark.parametrize(
+        ("data", "name"),
+        [
+            ({"findings": "effusion"}, "findings"),
+            ({"thresholds": "lenient"}, "thresholds"),
+            ({"task": "anomaly-map", "masks": "3"}, "masks"),
+            ({"task": "anomaly-map", "rounds": "9"}, "rounds"),
+            ({"colour": "red"}, "colour"),
+            ({"masks": "2"}, "masks"),
+            ({"task": "anomaly-map", "findings": "Mass"}, "findings"),
+            ({"thresholds": ["specific", "sensitive"]}, "thresholds"),
+            ({"images": "text"}, "images"),
+        ],
+    )
+    def test_a_field_that_is_wrong_is_named_to_programs_too(self, bench, data, name):
+        """Unknown, out of range, repeated, of the other task."""
+        response = bench.client.post("/v1/jobs", files=[("images", ("a", b"x"))], data=data)
+
+        assert (422, "/problems/invalid-request") == (response.status_code, response.json()["type"])
+        assert [("form", name)] == [(error["in"], error["name"]) for error in response.json()["errors"]]
+
+    @pytest.mark.parametrize("name", ["thresholds", "x"])
+    def test_an_option_in_the_query_is_422_and_says_where_it_belongs(self, bench, name):
+        """It would be answered by default."""
+        response = bench.submit(("a", b"x"), params={name: "specific"})
+
+        assert (422, "/problems/invalid-request") == (response.status_code, response.json()["type"])
+        assert [("query", name)] == [(error["in"], error["name"]) for error in response.json()["errors"]]
+        assert (name == "x") != ("fields of the form here: -F thresholds=..." in response.json()["detail"])
+        assert [] == list(bench.store.folders("jobs"))
+
     def test_a_boundary_that_no_parser_takes_is_refused(self, bench):
         """RFC 2046 allows 70 characters."""
         headers = {"Content-Type": f"multipart/form-data; boundary={'b' * 300}"}
@@ -173,7 +205,7 @@ class TestResults:
         bench.work()
         rows = bench.rows(job_id)
 
-        assert ["a.png", "b.txt", "c.png", "a.png", "x", "y"] == [row["file"] for row in rows]
+        assert ["a.png", "b.txt", "c.png", "a.png", "d.zip/x", "d.zip/y"] == [row["file"] for row in rows]
         assert [None, "unsupported-media", "undecodable-image", None, None, "unsupported-media"] == [
             row["problem"]["type"].rpartition("/")[2] if "problem" in row else None for row in rows
         ]
@@ -223,8 +255,31 @@ class TestResults:
         first, second = table.to_pylist()
         effusion = next(found for found in row["findings"] if found["name"] == "Effusion")
         assert (effusion["probability"], None) == (first["Effusion"], first["Hernia"])
+        assert effusion["threshold"] == first["Effusion_threshold"]
         assert ("unsupported-media", None) == (second["error"], second["Effusion"])
         assert "'=1+1.png" in csv, "a spreadsheet must not run a file's name"
+
+    def test_tables_hold_why_the_gate_has_refused(self, bench):
+        """And how a DICOM file was stored."""
+        scans = [dicom_samples.plain(dicom_samples.chest(), Modality=modality) for modality in ("CT", "DX")]
+        job_id = bench.submit(*[(str(place), scan) for place, scan in enumerate(scans)], data={"gate": "on"})
+        job_id = job_id.json()["id"]
+        bench.work()
+        refused, answered = bench.rows(job_id)
+        content = bench.client.get(f"/v1/jobs/{job_id}/results?format=parquet").content
+        first, second = pq.read_table(io.BytesIO(content)).to_pylist()
+
+        assert ("not-a-chest-radiograph", "modality") == (first["error"], first["gate_reasons"])
+        assert ["modality"] == refused["problem"]["reasons"]
+        for key in ("photometric_interpretation", "transfer_syntax_uid"):
+            assert answered["image"][key] == second[key] is not None
+
+    def test_an_empty_file_is_called_so(self, bench):
+        """Not something in another format."""
+        job_id = bench.submit(("a.png", b"")).json()["id"]
+        bench.work()
+
+        assert ["the file is empty"] == [row["problem"]["detail"] for row in bench.rows(job_id)]
 
     @pytest.mark.parametrize("wanted", ["bytes=foo", "bytes=999999999-", "bytes=0-3"])
     def test_a_table_comes_whole_whatever_range_is_asked_for(self, bench, chest_png, wanted):
@@ -247,6 +302,44 @@ class TestResults:
         assert 5 == len(rows)
         assert rows[0]["anomaly"] == rows[4]["anomaly"]
         assert rows[0]["anomaly"]["map"].startswith("data:image/png")
+
+
+class TestResultFormat:
+    @pytest.mark.parametrize(
+        ("accept", "query", "expected"),
+        [
+            ("*/*", "", "application/jsonl"),
+            ("text/csv", "", "text/csv; charset=utf-8"),
+            ("application/vnd.apache.parquet", "", "application/vnd.apache.parquet"),
+            ("text/csv", "?format=jsonl", "application/jsonl"),
+            ("image/png", "?format=csv", "text/csv; charset=utf-8"),
+        ],
+    )
+    def test_it_is_what_the_query_says_or_else_what_is_accepted(self, bench, chest_png, accept, query, expected):
+        """A link cannot send headers, so the query decides."""
+        job_id = bench.submit(("a.png", chest_png)).json()["id"]
+        bench.work()
+        response = bench.client.get(f"/v1/jobs/{job_id}/results{query}", headers={"accept": accept})
+
+        assert (200, expected) == (response.status_code, response.headers["content-type"])
+
+    def test_a_type_that_nobody_offers_is_406(self, bench, chest_png):
+        """With those there are."""
+        job_id = bench.submit(("a.png", chest_png)).json()["id"]
+        response = bench.client.get(f"/v1/jobs/{job_id}/results", headers={"accept": "image/png"})
+
+        assert (406, "/problems/not-acceptable") == (response.status_code, response.json()["type"])
+        assert "text/csv" in response.json()["detail"]
+
+    @pytest.mark.parametrize("call", ["", "/results", "/events"])
+    def test_a_parameter_that_nobody_knows_or_that_is_repeated_is_422(self, bench, chest_png, call):
+        """Nothing is ignored."""
+        job_id = bench.submit(("a.png", chest_png)).json()["id"]
+        queries = ["foo=xml", *(["format=csv&format=jsonl"] if call == "/results" else [])]
+        responses = [bench.client.get(f"/v1/jobs/{job_id}{call}?{query}") for query in queries]
+
+        assert {(422, "/problems/invalid-request")} == {(r.status_code, r.json()["type"]) for r in responses}
+        assert ["foo", "format"][: len(queries)] == [r.json()["errors"][0]["name"] for r in responses]
 
 
 class TestLife:
