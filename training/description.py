@@ -50,6 +50,14 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "
     return found
 
 
+def learned_from(network: Path, rows: Sequence[Row]) -> bool:
+    """Whether the `run.json` beside a network says that it was made of these very rows, in their order."""
+    beside = network.parent / DESCRIPTION
+    if network.name != NETWORK or not beside.is_file():
+        return False
+    return bool(json.loads(beside.read_text()).get(ROWS) == _rows_sha256(rows))
+
+
 def _rows_sha256(rows: Sequence[Row]) -> str:
     digest = hashlib.sha256()
     for row in rows:

@@ -15,8 +15,8 @@ from training.data.crops import normalise
 _BATCH = 64
 
 
-def require_both_kinds(findings: Sequence[str], labels: NDArray[np.float32]) -> None:
-    """Refuse labels, (N, F), on which no head can be solved.
+def require_both_kinds(findings: Sequence[str], labels: NDArray[np.float32], who: str = "refit_head") -> None:
+    """Refuse labels, (N, F), on which no head can be solved; `who` asks for one.
 
     Raises:
         ValueError: a finding has no known positive, or no known negative; all such findings are named.
@@ -25,7 +25,8 @@ def require_both_kinds(findings: Sequence[str], labels: NDArray[np.float32]) -> 
         name for name, column in zip(findings, labels.T, strict=True) if not {0.0, 1.0} <= set(column.tolist())
     ]:
         raise ValueError(
-            f"refit_head needs positives and negatives of each finding; {', '.join(lacking)} lacks one kind"
+            f"{who} needs positives and negatives of each finding; {', '.join(lacking)} "
+            f"{'lacks' if len(lacking) == 1 else 'lack'} one kind"
         )
 
 

@@ -1,12 +1,20 @@
 """`--set optim.epochs=1`: one value of a recipe, by its path."""
 
 import ast
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 Recipe = TypeVar("Recipe")
+
+_KINDS: Mapping[object, str] = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    tuple: "values in brackets, as (0.5, 1.0)",
+}
 
 
 def override(recipe: Recipe, assignment: str) -> Recipe:
@@ -35,13 +43,13 @@ def _replaced(recipe: object, path: list[str], text: str, assignment: str) -> ob
     hint = get_type_hints(type(recipe))[name]
     if not rest and text == "None" and type(None) in get_args(hint):
         return replace(recipe, **{name: None})
-    value = _replaced(old, rest, text, assignment) if rest else _parsed(text, old, assignment)
+    value = _replaced(old, rest, text, assignment) if rest else _parsed(text, old, hint, assignment)
     if get_origin(hint) is Literal and value not in get_args(hint):
         raise ValueError(f"--set {assignment}: it is one of {', '.join(map(str, get_args(hint)))}")
     return replace(recipe, **{name: value})
 
 
-def _parsed(text: str, old: object, assignment: str) -> object:
+def _parsed(text: str, old: object, hint: object, assignment: str) -> object:
     if isinstance(old, Enum):
         known = [str(member.value) for member in type(old)]
         if text not in known:
@@ -54,9 +62,17 @@ def _parsed(text: str, old: object, assignment: str) -> object:
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError) as error:
-        raise ValueError(f"--set {assignment}: not a value") from error
+        raise ValueError(f"--set {assignment}: expected {_kind(old, hint)}") from error
     if isinstance(old, float) and type(value) is int:
         return float(value)
     if old is not None and type(value) is not type(old):
-        raise ValueError(f"--set {assignment}: expected {type(old).__name__}, got {type(value).__name__}")
+        raise ValueError(f"--set {assignment}: expected {_kind(old, hint)}")
     return value
+
+
+def _kind(old: object, hint: object) -> str:
+    """What is wanted in place of a value, in words."""
+    is_optional = type(None) in get_args(hint)
+    kinds = [part for part in get_args(hint) if part is not type(None)] if is_optional else [type(old)]
+    words = " or ".join(_KINDS.get(get_origin(kind) or kind, "a Python literal") for kind in kinds)
+    return f"{words}, or None" if is_optional else words

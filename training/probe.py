@@ -42,7 +42,7 @@ def probe(recipe: ProbeRecipe, sources: Sources, start: Path | None, run: Run, f
         raise ValueError(f"{recipe.name}: a probe needs a trunk, give it with --init")
     with fabric.rank_zero_first():  # packing
         material = labelled(recipe, sources)
-    require_both_kinds(material.findings, material.data.labels)
+    require_both_kinds(material.findings, material.data.labels, "a probe")
     normal = normals(recipe, sources)
     run.describe(recipe, [*material.rows, *normal], start)
     num_pictures = len(material.rows) + len(normal)

@@ -202,3 +202,10 @@ class TestCommand:
 
         with pytest.raises(ValueError, match="same images"):
             run("out_of_fold", runs / "half", "--against", runs / "other")
+        with pytest.raises(ValueError, match=r"half has 40 images, .*other has 2, 0 in common"):
+            run("out_of_fold", runs / "half", runs / "other")
+
+    def test_a_folder_without_scores_is_named(self, runs):
+        """Not a file that nobody has heard of."""
+        with pytest.raises(ValueError, match="nowhere is no folder of crossval"):
+            run("out_of_fold", runs / "half", "--against", runs / "nowhere")

@@ -58,5 +58,7 @@ def test_require_both_kinds__names_what_is_lacking():
     """Before the first step of a run that would solve its head at the end."""
     labels = np.array([[0, 1, np.nan], [1, 1, 0]], np.float32)
 
-    with pytest.raises(ValueError, match="Mass, Nodule lacks one kind"):
+    with pytest.raises(ValueError, match=r"^refit_head needs .* Mass, Nodule lack one kind"):
         require_both_kinds(["Edema", "Mass", "Nodule"], labels)
+    with pytest.raises(ValueError, match=r"^a probe needs .* Nodule lacks one kind"):
+        require_both_kinds(["Nodule"], labels[:, 2:], "a probe")

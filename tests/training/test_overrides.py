@@ -4,6 +4,7 @@ import pytest
 
 from models.imaging.preprocess import Geometry
 from training.overrides import override
+from training.recipes.frozen_probe import CROSSVAL, PROBE
 from training.recipes.vit_tiny16_cpu import FINETUNE, PRETRAIN
 
 
@@ -63,3 +64,29 @@ def test_what_does_not_fit_is_refused(assignment):
     """A typing error must not train for a day on defaults."""
     with pytest.raises(ValueError, match="--set"):
         override(PRETRAIN, assignment)
+
+
+@pytest.mark.parametrize(
+    "recipe", [PRETRAIN, FINETUNE, PROBE, CROSSVAL.member], ids=lambda recipe: type(recipe).__name__
+)
+@pytest.mark.parametrize("share", ["5", "0", "-0.5"])
+def test_a_share_is_a_part_of_the_patients(recipe, share):
+    """More than all there are would train on all of them, and `run.json` say otherwise."""
+    with pytest.raises(ValueError, match=r"share=.* lies in \(0, 1\]"):
+        override(recipe, f"share={share}")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "wanted"),
+    [
+        ("optim.epochs=abc", "a whole number"),
+        ("optim.epochs=1.5", "a whole number"),
+        ("drop_path=high", "a number"),
+        ("keep_boxes=yes", "True or False"),
+        ("crop_scale=half", "values in brackets"),
+        ("refit_head=much", "a number, or None"),
+    ],
+)
+def test_what_is_wanted_is_said_in_words(assignment, wanted):
+    with pytest.raises(ValueError, match=f"expected {wanted}"):
+        override(FINETUNE, assignment)

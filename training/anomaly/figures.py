@@ -12,7 +12,7 @@ from models.imaging.overlay import overlay
 from models.runtime.anomaly import AnomalyDetector
 from models.runtime.session import Session
 from training.anomaly.benchmark import Case
-from training.reproduction.canvas import canvas, show
+from training.reproduction.canvas import canvas, name_line, show
 
 RATIOS = (0.75, 0.80, 0.85, 0.90)
 
@@ -26,11 +26,12 @@ def draw_maps(cases: Sequence[Case], detector: AnomalyDetector, title: str) -> F
     for line, case in zip(axes, cases, strict=True):
         image = case.shown.image
         (anomaly,) = detector.run(image[None, None], [case.shown.letterbox.content])
-        show(line[0], image / 255, case.kind)
+        show(line[0], image / 255)
+        name_line(line[0], case.kind)
         show(line[1], _outlined(image, case.truth))
         show(line[2], np.nan_to_num(anomaly.reconstruction))
         show(line[3], overlay(image, anomaly.scaled))
-    for axis, name in zip(axes[0, 1:], ("truth", "painted", "map"), strict=True):
+    for axis, name in zip(axes[0], ("picture", "truth", "painted", "map"), strict=True):
         axis.set_title(name, fontsize=8)
     return figure
 

@@ -34,7 +34,7 @@ from training.evaluation.report_json import Json
 
 _SHOWN = 2  # pictures of a group whose every kind is drawn on a sheet
 _DPI = 150
-_FEW_PATIENTS = 10  # a smaller group is counted and gets no number
+_FEW_PATIENTS = 10  # a smaller group is counted and gets no number, unless it is the only one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +62,9 @@ def run(options: argparse.Namespace) -> bool:
     if spec is None:
         raise ValueError(f"{options.bundle} has no reconstructor, and so no anomaly map")
     groups = normal_groups(dataset.rows, options.split, options.limit or None)
+    if options.boxes is None and not options.findings and all(_is_small(rows, groups) for rows in groups.values()):
+        counted = "; ".join(f"{name}: {_counted(rows)}" for name, rows in groups.items())
+        raise DataError(f"{counted}, too few for numbers: give more data, or a larger --limit")
     session = open_session(bundle.files[spec.file], threads=1)
     methods = _methods(bundle, spec, session, dataset, options)
     _print_head(bundle, spec, options)
@@ -71,13 +74,12 @@ def run(options: argparse.Namespace) -> bool:
         "bootstrap": {"resamples": options.resamples, "seed": options.seed},
     }
     for name, rows in groups.items():
-        num_patients = len({row.patient for row in rows})
-        if num_patients < _FEW_PATIENTS and len(groups) > 1:
-            print(f"\n{name}: {len(rows)} pictures of {num_patients} patients, too few for numbers.")
+        if _is_small(rows, groups):
+            print(f"\n{name}: {_counted(rows)}, too few for numbers.")
             continue
         drawn = cases(rows, bundle.manifest.input.contract, options.implant_seed)
         group = score_methods(drawn, len(rows) * (1 + len(KINDS)), methods, spec.patch_size)
-        print(f"\nNormals, {name}: {len(rows)} pictures of {num_patients} patients, each with every kind of implant.\n")
+        print(f"\nNormals, {name}: {_counted(rows)}, each with every kind of implant.\n")
         content[name] = _reported(group, options)
     if options.boxes is not None:
         boxed = _boxed(dataset, bundle, options)
@@ -90,6 +92,14 @@ def run(options: argparse.Namespace) -> bool:
     if options.out is not None:
         _draw(groups, bundle, spec, session, options)
     return True
+
+
+def _is_small(rows: Sequence[Row], groups: dict[str, list[Row]]) -> bool:
+    return len(groups) > 1 and len({row.patient for row in rows}) < _FEW_PATIENTS
+
+
+def _counted(rows: Sequence[Row]) -> str:
+    return f"{len(rows)} pictures of {len({row.patient for row in rows})} patients"
 
 
 def _methods(

@@ -6,7 +6,7 @@ from pathlib import Path
 from training.commands.finetune import add_arguments
 from training.commands.recipe import recipe_of
 from training.commands.rows import sources_of
-from training.commands.running import engine_of, open_run
+from training.commands.running import engine_of, open_run, require_start
 from training.crossval import SUMMARY, Execution, crossval
 from training.recipes.crossval_types import CrossvalRecipe
 from training.run import Run
@@ -19,6 +19,7 @@ def run(options: argparse.Namespace) -> bool:
     recipe = recipe_of(options, "CROSSVAL", CrossvalRecipe)
     if options.resume is None and (options.out / SUMMARY).exists():
         raise ValueError(f"{options.out} is done: add --resume auto to score it again, or name another folder")
+    require_start(options.init)
     engine = engine_of(options)
     fabric = engine.launch()
 

@@ -51,7 +51,9 @@ class Material:
     @property
     def title(self) -> str:
         """Of every figure: the bundle, where the pictures come from, what they are for."""
-        origin = PHANTOMS if self.dataset is None else f"{self.options.data.name}, split {self.options.split}"
+        origin = PHANTOMS
+        if self.dataset is not None:
+            origin = f"{self.options.data.name}, {self.dataset.describe_split(self.options.split)}"
         return f"{self.model.name}\n{origin}; {RESEARCH}"
 
 
@@ -95,6 +97,10 @@ def _missing(name: str, material: Material) -> str:
         return "it needs --data"
     if name in ("reconstructions", "anomalies") and material.bundle.manifest.reconstructor is None:
         return "the bundle has no reconstructor"
+    if name == "saliency" and material.dataset is not None and material.options.boxes is None:
+        known = frozenset(_known(material.model, material.dataset))
+        if not any(known & row.labels for row in material.rows):
+            return "no image has a finding"
     return ""
 
 
@@ -117,14 +123,14 @@ def _scored(material: Material) -> Scored:
 
 
 def _subjects(material: Material, *, with_findings: bool) -> list[Subject]:
-    """Pictures by a rule that does not look at them; half of them normal where findings are wanted."""
+    """Pictures by a rule that does not look at them; half normal where findings are wanted and are there."""
     num, contract = material.options.num, material.model.contract
     if material.dataset is None:
         return phantoms(num, contract)
-    if not with_findings:
-        return of_rows(material.rows, num, contract)
     normal = [row for row in material.rows if not row.labels]
     found = [row for row in material.rows if row.labels]
+    if not (with_findings and normal and found):
+        return of_rows(material.rows, num, contract)
     return [*of_rows(normal, num // 2, contract), *of_rows(found, num - num // 2, contract)]
 
 

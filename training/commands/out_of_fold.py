@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Print AUROC by finding and, with --against, the paired differences; write them where --json says."""
+    _require_same_images([*options.runs, *(options.against or ())])
     outcome, draws = _joint(options.runs), {"num_resamples": options.resamples, "seed": options.seed}
     title = _title(options.runs)
     report = findings_report(_scores(outcome), outcome.labels, outcome.patients, None, **draws)
@@ -41,6 +42,19 @@ def run(options: argparse.Namespace) -> bool:
     if options.json is not None:
         write_json(content, options.json)
     return True
+
+
+def _require_same_images(folders: Sequence[Path]) -> None:
+    """Refuse folders that hold no scores, or scores of other images, with how many each has."""
+    for folder in folders:
+        if not (folder / OUT_OF_FOLD).is_file():
+            raise ValueError(f"{folder} is no folder of crossval: it holds no {OUT_OF_FOLD}")
+    files = {folder: frozenset(read_out_of_fold(folder / OUT_OF_FOLD).files) for folder in folders}
+    if len(set(files.values())) > 1:
+        (first, names), *others = files.items()
+        counts = ", ".join([f"{first} has {len(names)} images", *(f"{one} has {len(its)}" for one, its in others)])
+        common = len(frozenset.intersection(*files.values()))
+        raise ValueError(f"scores that are laid together are of the same images: {counts}, {common} in common")
 
 
 def _joint(folders: Sequence[Path]) -> OutOfFold:

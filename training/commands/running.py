@@ -9,6 +9,7 @@ from lightning_fabric import Fabric
 from training.carry_out import carry_out
 from training.commands.numbers import count, positive
 from training.commands.rows import sources_of
+from training.description import NETWORK
 from training.engine import Engine, default_engine
 from training.recipes.probe_types import ProbeRecipe
 from training.recipes.types import Recipe
@@ -67,9 +68,20 @@ def open_run(folder: Path, options: argparse.Namespace, fabric: Fabric) -> Run:
 
 def run_recipe(recipe: Recipe, start: Path | None, options: argparse.Namespace) -> bool:
     """Carry a recipe out in the folder that the command line names; False if it was told to stop before its end."""
+    require_start(start)
     engine = engine_of(options)
     fabric = engine.launch()
     run = open_run(options.out, options, fabric)
     if not isinstance(recipe, ProbeRecipe):  # it has no steps to stop between and keeps nothing: SIGTERM ends it
         run.stop_on_sigterm()
-    return carry_out(recipe, sources_of(options), start, run, engine, fabric)
+    is_done = carry_out(recipe, sources_of(options), start, run, engine, fabric)
+    if fabric.is_global_zero:
+        made = f"{run.folder / NETWORK}: made of {run.description()['num_images']} images"
+        print(made if is_done else f"{run.folder}: told to stop; --resume auto goes on")
+    return is_done
+
+
+def require_start(start: Path | None) -> None:
+    """Refuse a checkpoint that is not there before any data are read."""
+    if start is not None and not start.is_file():
+        raise ValueError(f"--init {start}: there is no such file")

@@ -73,6 +73,11 @@ class Dataset:
         """Rows of some splits, in order; a data set that nobody has split gives all its rows to each."""
         return [row for row in self.rows if not row.split or row.split in names]
 
+    def describe_split(self, name: str) -> str:
+        """What `split` gives, for a heading: `split val`, or `unsplit: all 20 rows`."""
+        is_split = any(row.split for row in self.rows)
+        return f"split {name}" if is_split else f"unsplit: all {len(self.rows)} rows"
+
     def labels(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """(N, F) of rows: 1 present, 0 absent, NaN unknown."""
         return label_matrix(rows, self.findings)

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from training.data.boxes import LabelledBox
 from training.evaluation.bootstrap import Interval, Resampling, interval
 from training.evaluation.boxed import Case, overlap
-from training.evaluation.control_boxes import centred_box, mean_size, random_boxes
+from training.evaluation.control_boxes import centred_box, mean_size, random_boxes, usual_box
 
 IOU_THRESHOLDS = (0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7)
-MODEL, CENTRED, RANDOM = "model", "centred box", "random box"
+MODEL, CENTRED, RANDOM, USUAL = "model", "centred box", "random box", "usual box"
+JUDGED_BY = (CENTRED, USUAL)  # the model is compared with them, paired
 _PLACEMENTS = 100  # of the random box; its numbers are means over them
 
 
@@ -53,7 +54,7 @@ class FindingLocalisation:
         cases: radiologists' boxes.
         patients: whose they are.
         size: mean area of these boxes, as a share of the picture.
-        by: `MODEL`, `CENTRED` and `RANDOM` to what each reached.
+        by: `MODEL`, `CENTRED`, `RANDOM` and `USUAL` to what each reached.
     """
 
     finding: str | None
@@ -69,11 +70,12 @@ class LocalisationReport:
 
     Attributes:
         findings: those that have a case, in the order they came in, then all pooled.
-        advantage: by IoU, pooled precision of the model minus that of the centred box, paired over patients.
+        advantage: by control of `JUDGED_BY` and IoU, pooled precision of the model minus the control's, paired over
+            patients.
     """
 
     findings: tuple[FindingLocalisation, ...]
-    advantage: Mapping[float, Precision]
+    advantage: Mapping[str, Mapping[float, Precision]]
 
 
 def localisation_report(
@@ -89,7 +91,7 @@ def localisation_report(
     Args:
         cases: N, at least one.
         found: (N,) IoU of the model's box, NaN where it drew none.
-        boxes: all published boxes; sizes of the controls come from those of other patients.
+        boxes: all published boxes; sizes and places of the controls come from those of other patients.
         num_resamples: bootstrap draws of patients.
         seed: of the bootstrap and of the random boxes.
     """
@@ -100,25 +102,34 @@ def localisation_report(
     rows = [_row(name, cases, drawn, places, num_resamples, seed) for name, places in groups.items()]
     rows.append(_row(None, cases, drawn, list(range(len(cases))), num_resamples, seed))
     resampling = Resampling.by_patient(patients, num_resamples, seed)
-    model, centred = (_draws(drawn[kind], resampling) for kind in (MODEL, CENTRED))
-    by = rows[-1].by
+    advantage = {kind: _advantage(rows[-1], drawn, kind, resampling) for kind in JUDGED_BY}
+    return LocalisationReport(tuple(rows), advantage)
+
+
+def _advantage(
+    pooled: FindingLocalisation, drawn: Mapping[str, NDArray[np.float64]], control: str, resampling: Resampling
+) -> dict[float, Precision]:
+    model, other = (_draws(drawn[kind], resampling) for kind in (MODEL, control))
     advantage = {}
     for place, threshold in enumerate(IOU_THRESHOLDS):
-        one, other = by[MODEL].precision[threshold].value, by[CENTRED].precision[threshold].value
-        value = None if one is None or other is None else one - other
-        advantage[threshold] = Precision(value, interval(model[:, place] - centred[:, place]))
-    return LocalisationReport(tuple(rows), advantage)
+        values = [pooled.by[kind].precision[threshold].value for kind in (MODEL, control)]
+        difference = None if values[0] is None or values[1] is None else values[0] - values[1]
+        advantage[threshold] = Precision(difference, interval(model[:, place] - other[:, place]))
+    return advantage
 
 
 def _controls(
     cases: Sequence[Case], boxes: Sequence[LabelledBox], generator: np.random.Generator
 ) -> dict[str, NDArray[np.float64]]:
-    centred, placed = np.full((len(cases), 1), np.nan), np.full((len(cases), _PLACEMENTS), np.nan)
+    centred, usual = np.full((2, len(cases), 1), np.nan)
+    placed = np.full((len(cases), _PLACEMENTS), np.nan)
     for i, case in enumerate(cases):
         if (size := mean_size(case.label, boxes)) is not None:
             centred[i] = overlap(centred_box(size), case.label.box)
             placed[i] = [overlap(box, case.label.box) for box in random_boxes(size, _PLACEMENTS, generator)]
-    return {CENTRED: centred, RANDOM: placed}
+        if (box_there := usual_box(case.label, boxes)) is not None:
+            usual[i] = overlap(box_there, case.label.box)
+    return {CENTRED: centred, RANDOM: placed, USUAL: usual}
 
 
 def _row(

@@ -6,8 +6,10 @@ from models.labels import display_name
 from training.evaluation.localisation_report import (
     CENTRED,
     IOU_THRESHOLDS,
+    JUDGED_BY,
     MODEL,
     RANDOM,
+    USUAL,
     Detection,
     FindingLocalisation,
     LocalisationReport,
@@ -17,18 +19,21 @@ from training.evaluation.report_json import Json
 from training.evaluation.table import ends, number, table
 
 _AP25, _AP50 = 0.25, 0.5
+_CONTROLS = (CENTRED, RANDOM, USUAL)
 
 
 def localisation_lines(report: LocalisationReport) -> list[str]:
     """AP25 and AP50 by finding, the controls', and precision by IoU over all findings."""
     pooled = report.findings[-1]
     header = ["finding", "cases", "patients", "size", "drawn", "AP25", "95 % interval", "AP50", "95 % interval"]
-    controls = [f"{kind} {what}" for kind in (CENTRED, RANDOM) for what in ("AP25", "AP50", "mean IoU")]
-    curve = ["IoU above", MODEL, "95 % interval", CENTRED, RANDOM, "model - centred", "paired 95 %"]
+    controls = [f"{kind} {what}" for kind in _CONTROLS for what in ("AP25", "AP50", "mean IoU")]
+    curve = ["IoU above", MODEL, "95 % interval", *_CONTROLS]
+    for kind in JUDGED_BY:
+        curve += [f"model - {kind}", "paired 95 %"]
     return [
         *table([*header, "mean IoU"], [_model_row(row) for row in report.findings]),
         "",
-        "Boxes that never looked at the picture:",
+        "Boxes that never looked at the picture; the usual one is another patient's, where most of the finding are:",
         "",
         *table(["finding", *controls], [_control_row(row) for row in report.findings]),
         "",
@@ -51,7 +56,7 @@ def localisation_json(report: LocalisationReport) -> Json:
             }
             for row in report.findings
         ],
-        "model_minus_centred_box": _precisions(report.advantage),
+        **{f"model_minus_{kind.replace(' ', '_')}": _precisions(report.advantage[kind]) for kind in JUDGED_BY},
     }
 
 
@@ -67,7 +72,7 @@ def _model_row(row: FindingLocalisation) -> list[str]:
 
 def _control_row(row: FindingLocalisation) -> list[str]:
     cells = [_name(row)]
-    for kind in (CENTRED, RANDOM):
+    for kind in _CONTROLS:
         control = row.by[kind]
         cells += [number(control.precision[at].value) for at in (_AP25, _AP50)]
         cells.append(number(control.mean_iou))
@@ -75,9 +80,11 @@ def _control_row(row: FindingLocalisation) -> list[str]:
 
 
 def _curve_row(report: LocalisationReport, pooled: FindingLocalisation, threshold: float) -> list[str]:
-    controls = [number(pooled.by[kind].precision[threshold].value) for kind in (CENTRED, RANDOM)]
-    advantage = report.advantage[threshold]
-    last = [_signed(advantage.value), ends(advantage.interval)]
+    controls = [number(pooled.by[kind].precision[threshold].value) for kind in _CONTROLS]
+    last = []
+    for kind in JUDGED_BY:
+        advantage = report.advantage[kind][threshold]
+        last += [_signed(advantage.value), ends(advantage.interval)]
     return [f"{threshold:.2f}", *_both(pooled.by[MODEL], threshold), *controls, *last]
 
 

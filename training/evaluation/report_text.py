@@ -22,13 +22,26 @@ def findings_lines(report: FindingsReport) -> list[str]:
     aurocs, blank = report.aurocs, [""] * (3 + unknown)
     mean = [_mean_name(aurocs), *blank, number(aurocs.mean), ends((aurocs.low, aurocs.high)), ""]
     rows.append(mean + (["", ""] if calibrated else []))
-    lines = table(header, rows)
+    lines = [*table(header, rows), *_reasons(report)]
     if untrained := [display_name(row.auroc.finding) for row in report.findings if not row.is_trained]:
         lines += ["", f"The model was not trained for: {', '.join(untrained)}."]
     if calibrated:
         errors = f"ECE {number(report.calibration_error)}, Brier {number(report.brier)}"
         lines += ["", f"All findings pooled: {errors}. Where calibration was fitted on these images, both flatter."]
     return lines
+
+
+def _reasons(report: FindingsReport) -> list[str]:
+    """One line that says why a cell of the table has no number; none where all have."""
+    trained = [row.auroc for row in report.findings if row.is_trained]
+    reasons = []
+    if any(row.value is None for row in trained):
+        reasons.append("Undefined: no image with the finding, or none without.")
+    if any(row.value is not None and row.low is None for row in trained):
+        reasons.append("No interval: too few patients with the finding, or without, or the same AUROC in all draws.")
+    if report.aurocs.mean is not None and report.aurocs.low is None:
+        reasons.append("No interval of the mean: too few draws have all of its findings, or all draws agree.")
+    return ["", " ".join(reasons)] if reasons else []
 
 
 def operating_lines(report: FindingsReport) -> list[str]:

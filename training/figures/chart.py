@@ -1,6 +1,7 @@
 """Curves on axes of [0, 1], and outlines on pictures: with `training/reproduction/canvas.py` the door of matplotlib."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any, Literal
 
 import numpy as np
@@ -13,14 +14,18 @@ from models.imaging.geometry import Box
 
 _CELL_IN, _HEAD_IN = 2.1, 0.6
 _TITLE_PT, _TEXT_PT, _TICK_PT = 8, 7, 6
+_LETTER_IN, _LINE_IN = 0.065, 0.14  # of the title: a letter's width, amply, and a line's height
 _LINE, _DIAGONAL, _TEXT = "#1f5a94", "#b0b0b0", "#303030"
 
 
 def charts(num_rows: int, num_columns: int, title: str) -> tuple[Figure, NDArray[Any]]:
     """A grid of square axes from 0 to 1 with a diagonal: the figure, and its axes (num_rows, num_columns)."""
-    size = (num_columns * _CELL_IN, num_rows * _CELL_IN + _HEAD_IN)
-    figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(title, fontsize=_TITLE_PT)
+    width_in = num_columns * _CELL_IN
+    given = title.splitlines()
+    lines = [part for line in given for part in wrap(line, int(width_in / _LETTER_IN))]
+    height_in = num_rows * _CELL_IN + _HEAD_IN + (len(lines) - len(given)) * _LINE_IN
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    figure.suptitle("\n".join(lines), fontsize=_TITLE_PT)
     axes = figure.subplots(num_rows, num_columns, squeeze=False)
     for one in axes.flat:
         one.set_axis_off()

@@ -47,6 +47,7 @@ class ProbeRecipe(Recipe):
     held_fold: int = 0
 
     def __post_init__(self) -> None:
+        Recipe.__post_init__(self)  # classes with slots are made anew, and super() looks for the old one
         require_fold(self.name, self.folds, self.held_fold)
         if self.kernel not in get_args(Kernel):
             raise ValueError(f"{self.name}: no kernel {self.kernel!r}; there are {', '.join(get_args(Kernel))}")

@@ -66,6 +66,10 @@ class Recipe:
     normalisation: Normalisation = "grey"
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"{self.name}: share={self.share:g}, and it lies in (0, 1]")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnlabelledRecipe(Recipe):
@@ -183,6 +187,7 @@ class FinetuneRecipe(Recipe):
     refit_head: float | None = None
 
     def __post_init__(self) -> None:
+        Recipe.__post_init__(self)  # classes with slots are made anew, and super() looks for the old one
         require_fold(self.name, self.folds, self.held_fold)
         if self.average is not None and self.eval_every:
             raise ValueError(f"{self.name}: the average or the best epoch can be kept, not both")

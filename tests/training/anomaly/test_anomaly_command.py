@@ -1,19 +1,26 @@
 """`python -m training anomaly`: a benchmark at tiny size, on phantoms, with the tiny bundle."""
 
 import json
+from io import BytesIO
 
 import pytest
 from PIL import Image
 
 from models.errors import ThorascopeError
 from models.imaging.phantom import draw
+from models.runtime.anomaly import AnomalyDetector
+from models.runtime.bundle import load_bundle
 from tests.tiny_bundle import write_tiny_bundle
 from tests.training.evaluation.console import run
+from training.anomaly.benchmark import cases
+from training.anomaly.figures import draw_maps
 from training.anomaly.implants import KINDS
 from training.anomaly.methods import BANDS_ALONE, EDGES, INTENSITY, MEAN_NORMAL, ONE_MASK, PRODUCT, SHUFFLED
 from training.anomaly.report import ALL
 from training.anomaly.scoring import CHANCE
+from training.commands import anomaly
 from training.data.dataset import DataError
+from training.data.manifest import read_folder
 
 BOXES_HEADER = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"
 
@@ -99,3 +106,31 @@ def test_anomaly__refuses_what_it_cannot_measure(folder, tmp_path):
     (tmp_path / "manifest.csv").write_text("file,label\na.png,Mass\n")
     with pytest.raises(DataError, match="no row of split val"):
         run("anomaly", folder / "bundle", "--data", tmp_path / "manifest.csv")
+
+
+def test_anomaly__says_that_there_are_too_few_before_anything_is_made(folder, tmp_path, monkeypatch):
+    """References take minutes."""
+    lines = ["file,label,nih_index,source,patient_id"]
+    lines += [f"{folder / str(index)}.png,No Finding,{(index % 2) or ''},other,p{index}" for index in range(6)]
+    (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(anomaly, "_methods", lambda *_: pytest.fail("references were made"))
+
+    with pytest.raises(DataError, match=r"2 pictures of 2 patients; .*2 pictures of 2 patients, too few for numbers"):
+        run("anomaly", folder / "bundle", "--data", tmp_path / "manifest.csv", "--limit", 2)
+
+
+def test_anomaly__headings_of_a_sheet_name_columns_and_touch_nothing(folder):
+    """What was laid in stands at its line."""
+    bundle = load_bundle(folder / "bundle")
+    rows = read_folder(folder / "manifest.csv").split("val")[:1]
+    shown = list(cases(rows, bundle.manifest.input.contract, 0))
+    sheet = draw_maps(shown, AnomalyDetector.open(bundle, threads=1), "read for all findings")
+    sheet.savefig(BytesIO())
+
+    lines = [sheet.axes[place : place + 4] for place in range(0, len(sheet.axes), 4)]
+    assert ["picture", "truth", "painted", "map"] == [axes.get_title() for axes in lines[0]]
+    assert {""} == {axes.get_title() for line in lines[1:] for axes in line}
+    assert [case.kind for case in shown] == [line[0].texts[0].get_text() for line in lines]
+    (title,) = sheet.texts
+    heads = max(axes.title.get_window_extent().y1 for axes in lines[0])
+    assert heads < title.get_window_extent().y0 < title.get_window_extent().y1 < sheet.bbox.y1

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,13 @@ from models.nets.checkpoint import save
 from models.nets.densenet import DenseNetClassifier, DenseNetShape
 from tests.tiny_bundle import write_tiny_bundle
 from tests.training.evaluation.console import run
-from tests.training.tiny import classifier, spread, write_manifest_csv
+from tests.training.tiny import SIDE_PX, classifier, spread, write_manifest_csv
 from training.data.covidx import CLASSES
 from training.data.dataset import DataError
+from training.data.manifest import read_folder
 from training.data.twins import write_twin
+from training.description import described
+from training.recipes.vit_tiny16_cpu import FINETUNE
 
 
 @pytest.fixture(name="site")
@@ -141,6 +145,39 @@ class TestFindings:
         """They flatter."""
         with pytest.raises(DataError, match="both choose the thresholds and be reported"):
             run("evaluate", *arguments(site, "--thresholds-from", "val"))
+
+    def test_data_that_nobody_split_are_not_called_a_split(self, site, capsys):
+        """All rows are judged, and the heading says so."""
+        change(site, lambda _, row: {key: value for key, value in row.items() if key != "split"})
+
+        run("evaluate", *arguments(site))
+
+        text = capsys.readouterr().out
+        assert "on manifest.csv, unsplit: all 12 rows\n" in text
+        assert "split val" not in text
+
+    def test_images_that_the_network_learned_from_are_warned_of(self, site, capsys):
+        """Where the `run.json` beside it says so; one other row, and they are others."""
+        _, *rest = arguments(site)
+        rows = read_folder(site / "manifest.csv").split("val")
+        for learned, is_warned in ((rows, True), (rows[1:], False)):
+            (site / "run.json").write_text(json.dumps(described(replace(FINETUNE, image_size_px=SIDE_PX), learned)))
+            run("evaluate", site / "network.safetensors", *rest)
+            assert is_warned == ("WARNING: the network learned from these very images" in capsys.readouterr().out)
+
+    def test_what_has_no_number_gets_a_reason(self, site, capsys):
+        """One line under the table, and none where all cells are filled."""
+        run("evaluate", *arguments(site))
+        assert "\nUndefined:" not in capsys.readouterr().out
+
+        change(site, lambda index, row: row | {"label": "Mass" if index == 0 else "No Finding"})
+        run("evaluate", *arguments(site))
+
+        text = capsys.readouterr().out
+        (line,) = (line for line in text.splitlines() if line.startswith("Undefined: "))
+        assert "Undefined: no image with the finding, or none without." in line
+        assert "No interval: too few patients with the finding, or without" in line
+        assert "No interval of the mean: " in line
 
     def test_a_checkpoint_is_evaluated_too(self, site, capsys):
         """Without calibration and thresholds, because it has none."""

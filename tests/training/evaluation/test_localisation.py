@@ -15,7 +15,7 @@ from training.data.boxes import LabelledBox
 from training.data.dataset import Row
 from training.evaluation.boxed import Case, in_model_space, overlap
 from training.evaluation.localisation import leave_one_patient_out, overlaps, predicted_box
-from training.evaluation.localisation_report import CENTRED, MODEL, RANDOM, localisation_report
+from training.evaluation.localisation_report import CENTRED, MODEL, RANDOM, USUAL, localisation_report
 from training.evaluation.maps import ClosedFormMaps, GradcamMaps
 from training.evaluation.network_model import NetworkModel, View
 
@@ -141,12 +141,25 @@ class TestReport:
         assert (1.0, 3) == (by[CENTRED].precision[0.7].value, by[CENTRED].boxes)
         assert 0.1 < by[RANDOM].precision[0.25].value < 1.0
 
+    def test_the_usual_box_lies_where_most_are_and_knows_no_other_finding(self):
+        """Two masses agree, one lies elsewhere; a nodule of a single patient has no other to go by."""
+        corner = Box(0.0, 0.0, 0.5, 0.5)
+        places = [self.quarter, self.quarter, self.quarter, corner]
+        cases = [case(i, "Mass", box) for i, box in enumerate(places)] + [case(9, "Nodule", corner)]
+
+        report = self.report([0.0] * 5, cases)
+
+        masses, nodule, everything = (row.by[USUAL] for row in report.findings)
+        assert (4, 3 / 4, 3 / 4) == (masses.boxes, masses.precision[0.25].value, masses.precision[0.7].value)
+        assert (0, 4) == (nodule.boxes, everything.boxes)
+        assert -3 / 4 == report.advantage[USUAL][0.7].value
+
     def test_the_advantage_is_that_over_the_centred_box(self):
         """Paired over patients."""
         report = self.report([0.0, 0.3, 0.3, 0.3])
 
-        assert 3 / 4 - 1 == report.advantage[0.25].value
-        low, high = report.advantage[0.25].interval
+        assert 3 / 4 - 1 == report.advantage[CENTRED][0.25].value
+        low, high = report.advantage[CENTRED][0.25].interval
         assert low < -0.25 < high <= 0
 
     def test_what_all_draws_agree_on_has_no_interval(self):
@@ -159,7 +172,7 @@ class TestReport:
 
         model = report.findings[-1].by[MODEL]
         assert (0, None, 0.0) == (model.boxes, model.precision[0.25].value, model.mean_iou)
-        assert report.advantage[0.25].value is None
+        assert report.advantage[CENTRED][0.25].value is None
 
     def test_patients_are_drawn_not_boxes(self):
         """Ten boxes of each patient, all alike, say no more than one: the interval must not shrink."""

@@ -1,5 +1,8 @@
 """Curves say what the numbers say."""
 
+from dataclasses import replace
+from io import BytesIO
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -84,3 +87,19 @@ def test_counts_stand_at_the_points(scored):
     bins = reliability(scored, [0, 1, 2], 10)
     said = {one.get_text() for one in panel.texts}
     assert {f"{one.num_present}/{one.num}" for one in bins} < said
+
+
+def test_a_title_is_not_cut_off(scored):
+    """On data with one panel it takes more lines."""
+    rare = replace(scored, labels=np.where(np.arange(len(scored.labels))[:, None] < 30, scored.labels, np.nan))
+    figure = draw_calibration(
+        replace(rare, title="thorascope-with-a-name 0.8.0\nmanifest.csv, split val; research use only")
+    )
+    assert 1 == len(figure.axes)
+
+    figure.savefig(BytesIO())
+
+    (title,) = figure.texts
+    extent = title.get_window_extent()
+    assert 0 <= extent.x0 < extent.x1 <= figure.bbox.x1
+    assert figure.axes[0].title.get_window_extent().y1 <= extent.y0 < extent.y1 <= figure.bbox.y1

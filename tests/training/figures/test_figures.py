@@ -7,7 +7,9 @@ from PIL import Image
 from tests.tiny_bundle import write_tiny_bundle
 from tests.training.evaluation.console import run
 from tests.training.tiny import write_manifest_csv
+from training.commands import figures
 from training.data.dataset import DataError
+from training.figures.curves import draw_roc
 
 HEADER = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"
 
@@ -72,3 +74,52 @@ def test_boxes_choose_the_pictures_of_the_maps(site):
     boxes.write_text(f"{HEADER}elsewhere.png,Mass,100,200,300,400\n")
     with pytest.raises(DataError, match="no box"):
         run("figures", *with_data(site, "--only", "saliency", "--boxes", boxes))
+
+
+@pytest.mark.parametrize("num", [1, 2])
+def test_without_a_finding_there_are_no_maps_of_findings(site, num, capsys):
+    """The rest is drawn, of normals alone."""
+    manifest = site / "manifest.csv"
+    names = [line.split(",")[0] for line in manifest.read_text().splitlines()[1:]]
+    manifest.write_text("file,label\n" + "".join(f"{name},No Finding\n" for name in names))
+
+    assert run("figures", *with_data(site, "--only", "saliency", "anomalies", "roc", "--num", num))
+
+    assert ["anomalies", "roc"] == drawn(site)
+    assert "saliency: not drawn, no image has a finding" in capsys.readouterr().out
+
+
+def test_titles_call_unsplit_data_so(site, monkeypatch):
+    """No split was chosen from."""
+    manifest = site / "manifest.csv"
+    manifest.write_text("file,label\n0.png,No Finding\n1.png,Mass\n")
+    titles = []
+
+    def titled(scored):
+        titles.append(scored.title)
+        return draw_roc(scored)
+
+    monkeypatch.setattr(figures, "draw_roc", titled)
+
+    run("figures", *with_data(site, "--only", "roc"))
+
+    assert "manifest.csv, unsplit: all 2 rows; research use only" in titles[0]
+
+
+def test_the_mean_of_the_curves_is_that_of_evaluate(site, monkeypatch, capsys):
+    """Value and interval, by one rule."""
+    charts = []
+
+    def kept(scored):
+        charts.append(draw_roc(scored))
+        return charts[0]
+
+    monkeypatch.setattr(figures, "draw_roc", kept)
+    data = ["--data", site / "manifest.csv", "--cache", site / "cache", "--resamples", 100]
+    run("evaluate", site / "bundle", *data)
+    run("figures", site / "bundle", *data, "--only", "roc", "--out", site / "out")
+
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| mean of "))
+    value, ends = [cell.strip() for cell in line.split("|")[5:7]]
+    (legend,) = charts[0].axes[14].get_legend().get_texts()
+    assert legend.get_text().startswith(f"AUROC {value}\n({ends})" if ends else f"AUROC {value}\n13")

@@ -10,7 +10,7 @@ from models.nets.vit import VIT_SHAPES
 from training.commands.recipe import recipe_of
 from training.data.catalogue import NAMES
 from training.recipes.table import PaperRow, Released, Table
-from training.recipes.types import FinetuneRecipe, FromRun, LinprobeRecipe, PretrainRecipe, UnlabelledRecipe
+from training.recipes.types import FinetuneRecipe, FromRun, LinprobeRecipe, PretrainRecipe, Recipe, UnlabelledRecipe
 from training.reproduction.at_hand import chain
 from training.reproduction.metrics import COUNTS, METRICS
 from training.reproduction.smoke import TABLES, table_of
@@ -150,3 +150,20 @@ class TestPrinted:
         for numbers in printed(table_of("table7")).values():
             assert 18 == len(numbers)
             assert all(ap25 >= ap50 for ap25, ap50 in zip(numbers[::2], numbers[1::2], strict=True))
+
+
+class TestUnknownName:
+    @pytest.mark.parametrize(
+        ("recipe", "name", "said"),
+        [
+            ("nosuch", "PRETRAIN", "no 'nosuch' for pretrain; there are .*mae_vit_s16.*, and rows of .*table1"),
+            ("frozen_probe", "PRETRAIN", "no 'frozen_probe' for pretrain: it is for probe and crossval; there are "),
+            ("nosuch", "PROBE", "no 'nosuch' for probe; there are frozen_probe$"),
+            ("table1:nosuch", "FINETUNE", "table1 has no row 'nosuch'; there are .*vit-mae"),
+            ("table1", "FINETUNE", "table1 is a table: name one of its rows, as table1:"),
+        ],
+    )
+    def test_is_answered_with_those_there_are(self, recipe, name, said):
+        """And with the command of a recipe that is another's."""
+        with pytest.raises(ValueError, match=said):
+            recipe_of(argparse.Namespace(recipe=recipe, set=[]), name, Recipe)
