@@ -6,16 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import ValidationError
 
 from models.errors import StoreUnavailableError
-from service.api.errors import InvalidParametersError
 from service.api.job_desk import JobDesk
 from service.api.job_events import job_events
 from service.api.job_formats import MEDIA_TYPES, ResultFormat, Row, columns, to_csv, to_jsonl
 from service.api.job_schema import JobBody, JobForm, row_of
 from service.api.job_table import TableResponse, write_table
-from service.api.job_uploads import JOB_BODY_SCHEMA, JobBodyReader, form_faults
+from service.api.job_uploads import JOB_BODY_SCHEMA, JobBodyReader
 from service.api.negotiation import choose
 from service.api.problem_docs import problem_responses
 from service.api.query import check_query, query_of
@@ -75,12 +73,7 @@ async def create_job(
     async with desk.intake() as intake:
         reader = await _read_body(request, desk, intake)
         check_query(request, (), JobForm.model_fields)
-        try:
-            form = JobForm.model_validate(reader.fields)
-        except ValidationError as error:
-            raise InvalidParametersError(*form_faults(error.errors(include_input=False))) from error
-        if faults := form.faults():
-            raise InvalidParametersError(*faults)
+        form = JobForm.read(reader.fields)
         settings = request.app.state.settings
         options = form.options(engine.model, settings.rounds_limit)
         question = Question(form.task, settings.batch_size_of(form.task), options=options)

@@ -1,13 +1,14 @@
 """The JSON of jobs, and the form that makes one."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service.api.errors import Fault
+from service.api.errors import Fault, InvalidParametersError
 from service.api.problems import problem_body
-from service.api.query import GateMode, check_map, known_findings, with_thresholds
+from service.api.query import GateMode, check_map, known_findings, shown, with_thresholds
 from service.inference.answers import Saliency, ServedModel
 from service.inference.schemas import Body
 from service.jobs.job import JobState, JobStatus, Task
@@ -33,14 +34,28 @@ class JobForm(BaseModel):
     rounds: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
 
-    def faults(self) -> list[Fault]:
-        """The options that were given and belong to another task."""
-        return [
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> Self:
+        """From the fields that were given.
+
+        Raises:
+            InvalidParametersError: a field is unknown or has no such value, or an option belongs to another task.
+        """
+        try:
+            form = cls.model_validate(fields)
+        except ValidationError as error:
+            found = error.errors(include_input=False)
+            faults = [Fault("form", shown(".".join(map(str, entry["loc"]))), entry["msg"]) for entry in found]
+            raise InvalidParametersError(*faults) from error
+        strangers = [
             Fault("form", name, f"is an option of task={task}")
             for task, names in _OPTIONS.items()
             for name in names
-            if task is not self.task and name in self.model_fields_set
+            if task is not form.task and name in form.model_fields_set
         ]
+        if strangers:
+            raise InvalidParametersError(*strangers)
+        return form
 
     def options(self, model: ServedModel, rounds_limit: int) -> dict[str, Any]:
         """The options of the job's task, as JSON.

@@ -1,7 +1,6 @@
 """Reading a job out of a request body as it arrives: files go to the store piece by piece, none is held in memory."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
@@ -164,13 +163,3 @@ class JobBodyReader:
 
 def _fault(name: str, message: str) -> InvalidParametersError:
     return InvalidParametersError(Fault("form", shown(name), message))
-
-
-def form_faults(errors: list[Any]) -> list[Fault]:
-    """What is wrong with the fields, one by one, without their values; names as of `shown`."""
-    return [Fault("form", shown(".".join(map(str, entry["loc"]))), entry["msg"]) for entry in errors]
-
-
-def form_errors(errors: list[Any]) -> str:
-    """What is wrong with the fields, without their values."""
-    return "; ".join(f"form field {'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in errors)

@@ -9,12 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from models.errors import InvalidRequestError, StoreUnavailableError, ThorascopeError
+from models.errors import StoreUnavailableError, ThorascopeError
 from service.api.job_formats import ResultFormat, columns, to_csv, to_jsonl, write_parquet
 from service.api.job_schema import JobForm, row_of
-from service.api.job_uploads import form_errors
 from service.commands.batch_files import draft_of, find_files, take_file
 from service.commands.files import NOTICE
 from service.commands.job_runtime import shared_runtime
@@ -39,12 +36,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--out", type=_out_file, required=True, metavar="FILE", help=".jsonl, .csv or .parquet")
     parser.add_argument("--task", choices=list(Task), default=Task.PREDICT, type=Task, help="default: predict")
     parser.add_argument("--findings", metavar="NAMES", help="comma separated (default: all of the bundle)")
-    parser.add_argument("--gate", choices=("on", "off"), default="on", help="off: answer what the gate rejects too")
-    parser.add_argument("--saliency", choices=("boxes", "heatmaps", "none"), default="boxes", help="default: boxes")
+    parser.add_argument("--gate", choices=("on", "off"), help="default: on; off: answer what the gate rejects too")
+    parser.add_argument("--saliency", choices=("boxes", "heatmaps", "none"), help="default: boxes")
     parser.add_argument("--thresholds", metavar="NAME", help="threshold set of the bundle (default: its own default)")
     parser.add_argument("--masks", type=int, help="K of anomaly maps, from the bundle's list")
-    parser.add_argument("--rounds", type=int, default=1, help="of anomaly maps (default: 1)")
-    parser.add_argument("--seed", type=int, default=0, help="of anomaly maps (default: 0)")
+    parser.add_argument("--rounds", type=int, help="of anomaly maps (default: 1)")
+    parser.add_argument("--seed", type=int, help="of anomaly maps (default: 0)")
     parser.add_argument("--fresh", action="store_true", help="start anew, even where the same job was begun or done")
     parser.set_defaults(run=run)
 
@@ -175,11 +172,8 @@ def write_results(parts: JobParts, job_id: str, model: ServedModel, out: Path) -
 
 
 def _form_of(options: argparse.Namespace) -> JobForm:
-    names = ("task", "findings", "gate", "saliency", "thresholds", "masks", "rounds", "seed")
-    try:
-        return JobForm.model_validate({name: getattr(options, name) for name in names})
-    except ValidationError as error:
-        raise InvalidRequestError(form_errors(error.errors(include_input=False))) from error
+    given = {name: getattr(options, name) for name in JobForm.model_fields}
+    return JobForm.read({name: value for name, value in given.items() if value is not None})
 
 
 def _out_file(text: str) -> Path:

@@ -93,13 +93,13 @@ class TestTakeFile:
         intake.discard()
 
 
-@pytest.mark.parametrize(("option", "value"), [("--rounds", "0"), ("--seed", "-1")])
+@pytest.mark.parametrize(("option", "value"), [("--rounds", "0"), ("--seed", "-1"), ("--masks", "4")])
 def test_batch__says_what_is_wrong_with_an_option(run_batch, option, value):
-    """As the API does of a form; exit status 2, and no traceback."""
+    """As the API does of a form: no such value, or an option of anomaly maps alone; exit status 2, and no traceback."""
     status, said = run_batch(option, value)
 
     assert 2 == status
-    assert f"thorascope: form field {option[2:]}: " in said
+    assert f"thorascope: {option[2:]}: " in said
 
 
 @pytest.fixture(name="run_batch")
