@@ -89,7 +89,7 @@ def noted_strips(
     if not note:
         yield from strips
         return
-    lettering, place = Lettering.of(height, width).fitting(note, width), note_place(note, height, width)
+    lettering, place = _noted(note, height, width)
     start = 0
     for strip in strips:
         image = Image.fromarray(strip)
@@ -100,10 +100,14 @@ def noted_strips(
 
 def note_place(note: str, height: int, width: int) -> Box:
     """Where `noted_strips` writes: along the bottom, from the left."""
+    return _noted(note, height, width)[1]
+
+
+def _noted(note: str, height: int, width: int) -> tuple[Lettering, Box]:
     lettering = Lettering.of(height, width).fitting(note, width)
     _, _, right, bottom = lettering.font.getbbox(note)
     unit = lettering.unit
-    return Box(max(0, height - bottom - 2 * unit), unit, height, unit + right)
+    return lettering, Box(max(0, height - bottom - 2 * unit), unit, height, unit + right)
 
 
 def _places_at(text: str, box: Box, size: tuple[int, int], lettering: Lettering) -> list[Box]:

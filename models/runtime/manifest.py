@@ -135,7 +135,7 @@ class Manifest(Section):
             return self
         wanted = next((found for found in self.threshold_sets if found.name == name), None)
         if wanted is None:
-            raise ValueError(f"the bundle has {', '.join(self.threshold_names)}")
+            raise ValueError(f"no such threshold set; the bundle has {', '.join(self.threshold_names)}")
         findings = tuple(
             finding.model_copy(update={"threshold": value})
             for finding, value in zip(self.findings, wanted.values, strict=True)

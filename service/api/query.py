@@ -119,7 +119,7 @@ def with_thresholds(name: str | None, model: ServedModel, place: Place) -> Serve
     try:
         return model.with_thresholds(name)
     except InvalidRequestError as error:
-        raise InvalidParametersError(Fault(place, "thresholds", str(error).removeprefix("thresholds: "))) from error
+        raise InvalidParametersError(Fault(place, "thresholds", str(error))) from error
 
 
 def check_map(masks: int | None, rounds: int, model: ServedModel, rounds_limit: int, place: Place) -> None:

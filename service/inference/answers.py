@@ -75,7 +75,7 @@ class ServedModel:
         try:
             return replace(self, manifest=self.manifest.with_thresholds(name))
         except ValueError as error:
-            raise InvalidRequestError(f"thresholds: {error}") from error
+            raise InvalidRequestError(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """`out-of-fold`: what scores out of fold are worth, and how far those of one network or committee lead another's."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from training.commands.numbers import add_bootstrap_arguments, add_json_argument, write_json
@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Print AUROC by finding and, with --against, the paired differences; write them where --json says."""
-    _require_same_images([*options.runs, *(options.against or ())])
-    outcome, draws = _joint(options.runs), {"num_resamples": options.resamples, "seed": options.seed}
+    tables = _tables([*options.runs, *(options.against or ())])
+    outcome, draws = _joint(tables, options.runs), {"num_resamples": options.resamples, "seed": options.seed}
     title = _title(options.runs)
     report = findings_report(_scores(outcome), outcome.labels, outcome.patients, None, **draws)
     print(f"{title}, out of fold: {report.num_images} images of {report.num_patients} patients; ", end="")
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> bool:
     print(*findings_lines(report), sep="\n")
     content: dict[str, Json] = {"runs": [str(one) for one in options.runs], "report": findings_json(report)}
     if options.against is not None:
-        other = outcome.aligned(_joint(options.against))
+        other = outcome.aligned(_joint(tables, options.against))
         comparison = compare(_scores(outcome), _scores(other), outcome.labels, outcome.patients, **draws)
         print("", *comparison_lines(comparison, title, _title(options.against)), sep="\n")
         content["against"] = {
@@ -44,22 +44,24 @@ def run(options: argparse.Namespace) -> bool:
     return True
 
 
-def _require_same_images(folders: Sequence[Path]) -> None:
-    """Refuse folders that hold no scores, or scores of other images, with how many each has."""
+def _tables(folders: Sequence[Path]) -> dict[Path, OutOfFold]:
+    """The scores in each folder; refuses one that holds none, and scores of other images, with how many each has."""
     for folder in folders:
         if not (folder / OUT_OF_FOLD).is_file():
             raise ValueError(f"{folder} is no folder of crossval: it holds no {OUT_OF_FOLD}")
-    files = {folder: frozenset(read_out_of_fold(folder / OUT_OF_FOLD).files) for folder in folders}
+    tables = {folder: read_out_of_fold(folder / OUT_OF_FOLD) for folder in folders}
+    files = {folder: frozenset(table.files) for folder, table in tables.items()}
     if len(set(files.values())) > 1:
         (first, names), *others = files.items()
         counts = ", ".join([f"{first} has {len(names)} images", *(f"{one} has {len(its)}" for one, its in others)])
         common = len(frozenset.intersection(*files.values()))
         raise ValueError(f"scores that are laid together are of the same images: {counts}, {common} in common")
+    return tables
 
 
-def _joint(folders: Sequence[Path]) -> OutOfFold:
+def _joint(tables: Mapping[Path, OutOfFold], folders: Sequence[Path]) -> OutOfFold:
     """Of one committee: the mean of its members' logits, each of them by its mean over seeds."""
-    return joint_scores([read_out_of_fold(folder / OUT_OF_FOLD) for folder in folders])
+    return joint_scores([tables[folder] for folder in folders])
 
 
 def _scores(outcome: OutOfFold) -> Scores:

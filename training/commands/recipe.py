@@ -70,7 +70,9 @@ def _offers() -> tuple[dict[str, list[str]], dict[str, Table]]:
             tables[found.name] = table
         elif found.name != "base":
             for name in _NAMES:
-                if hasattr(content, name):
+                offered = getattr(content, name, None)
+                is_imported = isinstance(offered, Recipe) and not offered.name.startswith(found.name)
+                if offered is not None and not is_imported:
                     offers[name].append(found.name)
     return offers, tables
 

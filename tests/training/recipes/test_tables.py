@@ -157,6 +157,7 @@ class TestUnknownName:
         ("recipe", "name", "said"),
         [
             ("nosuch", "PRETRAIN", "no 'nosuch' for pretrain; there are .*mae_vit_s16.*, and rows of .*table1"),
+            ("nosuch", "PRETRAIN", "^(?!.*linprobe_vit_s16)"),  # it imports one
             ("frozen_probe", "PRETRAIN", "no 'frozen_probe' for pretrain: it is for probe and crossval; there are "),
             ("nosuch", "PROBE", "no 'nosuch' for probe; there are frozen_probe$"),
             ("table1:nosuch", "FINETUNE", "table1 has no row 'nosuch'; there are .*vit-mae"),
