@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from models.errors import InvalidBundleError
 from service.commands import anomaly_map, batch, bundle, calibrate, predict, purge, serve, worker
-from service.settings import Settings
+from service.settings import Settings, misspelt, variable_of
 from service.version import VERSION
 
 
@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for entry in error.errors(include_url=False, include_input=False):
             print(f"thorascope: {_variable(str(entry['loc'][0]))}: {entry['msg']}", file=sys.stderr)
         return 2
+    for stranger, resembled in misspelt().items():
+        hint = f"; did you mean {resembled}?" if resembled else ", and is ignored"
+        print(f"thorascope: {stranger} is no setting{hint}", file=sys.stderr)
     try:
         status: int = options.run(options, settings)
     except InvalidBundleError as error:
@@ -55,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _variable(name: str) -> str:
     """The environment variable of a field, or an alias, which is a variable already."""
-    return name if name.isupper() else f"THORASCOPE_{name.upper()}"
+    return name if name.isupper() else variable_of(name)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 import os
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_PREFIX = "THORASCOPE_"
 _MIB = 2**20
 _GIB = 2**30
 _DAY_S = 86400.0
@@ -22,7 +24,7 @@ _STARTUP_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG", "LC_ALL")
 class Settings(BaseSettings):
     """All knobs of the service, read once from THORASCOPE_* variables. Lengths in bytes, times in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="THORASCOPE_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, populate_by_name=True)
 
     host: str = Field(default="127.0.0.1", validation_alias=AliasChoices("THORASCOPE_HOST", "HOST"))
     port: int = Field(default=8000, ge=0, le=65535, validation_alias=AliasChoices("THORASCOPE_PORT", "PORT"))
@@ -76,6 +78,22 @@ class Settings(BaseSettings):
         return self.map_batch_size if task == "anomaly-map" else self.batch_size
 
 
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{_PREFIX}{name.upper()}"
+
+
+def misspelt() -> dict[str, str | None]:
+    """Variables of the environment that look like settings and are none, each with the setting it resembles, if any."""
+    settings = [name.upper() for name in Settings.model_fields]
+    strangers = {name: name.upper().removeprefix(_PREFIX) for name in os.environ if name.upper().startswith(_PREFIX)}
+    return {
+        name: next((variable_of(near) for near in get_close_matches(stranger, settings, n=1)), None)
+        for name, stranger in sorted(strangers.items())
+        if stranger not in settings
+    }
+
+
 def startup_environment() -> dict[str, str]:
     """The few variables of this process that a child interpreter may need to start; no setting, no secret."""
     return {name: os.environ[name] for name in _STARTUP_VARIABLES if name in os.environ}
@@ -86,7 +104,7 @@ def child_environment(settings: Settings | None) -> dict[str, str]:
     path = {"PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)}
     if settings is None:
         return startup_environment() | path
-    told = {f"THORASCOPE_{name.upper()}": value for name, value in settings.model_dump(mode="json").items()}
+    told = {variable_of(name): value for name, value in settings.model_dump(mode="json").items()}
     own = {name: str(value) for name, value in told.items() if value is not None}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("THORASCOPE_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}
     return inherited | own | path

@@ -7,6 +7,7 @@ Reasons are stable slugs; clients branch on them:
 | `modality` | rejected | the header names a modality other than CR, DX, DR |
 | `body-part` | rejected | the header names a part of the body other than the chest |
 | `blank` | rejected | the picture has no contrast |
+| `elongated` | rejected | one side is more than four times as long as the other |
 | `no-chest` | rejected | in none of four orientations does the picture look like a frontal chest radiograph |
 | `upside-down` | suspicious | it looks like one that was turned by 180 degrees |
 | `turned-left` | suspicious | it looks like one that was turned by 90 degrees, anticlockwise |
@@ -39,6 +40,7 @@ _LATERAL = frozenset({"LL", "RL", "LAT", "LATERAL"})
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
 
 BLANK_STD: Final = 3.0  # grey levels; the flattest of the 7898 radiographs of docs/gate.md has 10.4
+ELONGATED_ABOVE: Final = 4.0  # longer by shorter side; the longest of those radiographs has 2.53
 _TURNS: Final = (None, "turned-right", "upside-down", "turned-left")  # what a quarter turn each, anticlockwise, mends
 _MIRRORED = np.array([0, 3, 2, 1])  # turn of a mirrored picture that is the mirror image of the picture's turn
 
@@ -55,6 +57,7 @@ _VERDICTS = {
     "modality": Verdict.REJECTED,
     "body-part": Verdict.REJECTED,
     "blank": Verdict.REJECTED,
+    "elongated": Verdict.REJECTED,
     "no-chest": Verdict.REJECTED,
     "upside-down": Verdict.SUSPICIOUS,
     "turned-left": Verdict.SUSPICIOUS,
@@ -122,6 +125,8 @@ def _in_pixels(
     small = shrink(pixels)
     if small.std() < BLANK_STD:
         return {"blank"}, 0.0
+    if max(aspect, 1 / aspect) > ELONGATED_ABOVE:
+        return {"elongated"}, 0.0
     square = standardise(small)
     logits = view_logits(network, square, aspect)
     score = float(expit(logits.max()))

@@ -150,6 +150,14 @@ class TestFailures:
         assert 2 == status
         assert "THORASCOPE_DECODE_WORKERS" in err
 
+    def test_a_misspelt_setting_is_told_and_does_no_harm(self, run, files, monkeypatch):
+        monkeypatch.setenv("THORASCOPE_THRESHOLD", "specific")
+
+        status, _, err = run("predict", files[0])
+
+        assert 0 == status
+        assert "thorascope: THORASCOPE_THRESHOLD is no setting; did you mean THORASCOPE_THRESHOLDS?\n" in err
+
     def test_usage_is_shown_for_an_unknown_command(self, run, capsys):
         """Exit status 2, as every command line has it."""
         with pytest.raises(SystemExit) as exited:

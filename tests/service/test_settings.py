@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings, startup_environment
+from service.settings import Settings, misspelt, startup_environment
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +49,14 @@ def test_startup_environment__holds_no_setting(monkeypatch):
     monkeypatch.setenv("THORASCOPE_API_KEYS", "secret")
 
     assert set() == set(startup_environment()) - {"PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG", "LC_ALL"}
+
+
+def test_misspelt__tells_settings_from_what_only_looks_like_one(monkeypatch):
+    for name in ("THORASCOPE_PROT", "thorascope_queue_limits", "THORASCOPE_X", "THORASCOPE_PORT", "thorascope_host"):
+        monkeypatch.setenv(name, "1")
+
+    assert {
+        "THORASCOPE_PROT": "THORASCOPE_PORT",
+        "THORASCOPE_X": None,
+        "thorascope_queue_limits": "THORASCOPE_QUEUE_LIMIT",
+    } == misspelt()

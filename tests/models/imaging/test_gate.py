@@ -79,6 +79,17 @@ class TestPixels:
     def test_a_picture_without_contrast_is_refused(self, pixels):
         assert (Verdict.REJECTED, ("blank",)) == said(check(None, pixels))
 
+    @pytest.mark.parametrize("size", [(900, 200), (200, 900)])
+    def test_a_strip_is_refused_whatever_it_shows(self, size):
+        strip = np.asarray(Image.fromarray(CHEST).resize(size))
+
+        assert (Verdict.REJECTED, ("elongated",)) == said(check(None, strip))
+
+    def test_pixels_that_are_no_squares_are_reckoned_with(self):
+        stretched = np.asarray(Image.fromarray(CHEST).resize((200, 900)))
+
+        assert (Verdict.ACCEPTED, ()) == said(check(None, stretched, aspect=0.25))
+
     def test_an_inverted_chest_is_suspicious(self):
         assert (Verdict.SUSPICIOUS, ("inverted",)) == said(check(None, 255 - CHEST))
 
