@@ -10,6 +10,8 @@ from models.errors import UndecodableImageError
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 _J2K_START = b"\xff\x4f\xff\x51"  # SOC, and SIZ which must follow it: ISO 15444-1, A.2
 _JPEG_START = b"\xff\xd8"
+_END = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
+_DATA = (b"\xff\xda", b"\xff\x93")  # SOS, SOD: compressed data follow
 # SOF0..SOF15 without DHT, JPG and DAC (ISO 10918-1, table B.1), and SOF55 of JPEG-LS.
 _START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC} | {0xF7})
 
@@ -26,6 +28,15 @@ def declared_size(frame: bytes) -> tuple[int, int, int]:
         return _j2k_size(frame, _j2k_offset(frame))
     except (struct.error, IndexError) as error:
         raise UndecodableImageError("the compressed frame ends inside its own header") from error
+
+
+def has_end(frame: bytes) -> bool:
+    """Whether a JPEG, JPEG-LS or JPEG 2000 codestream reaches its end marker; padding may follow it.
+
+    Within compressed data no marker occurs (ISO 10918-1, B.1.1.5), so an end marker behind their last beginning is the
+    end. A frame that was cut, with or without zeros in place of what is missing, has none.
+    """
+    return frame.rfind(_END) > max(map(frame.rfind, _DATA))
 
 
 def _jpeg_size(frame: bytes) -> tuple[int, int, int]:

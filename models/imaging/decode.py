@@ -1,6 +1,9 @@
 """Bytes of unknown origin -> radiograph: the one door of the room."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from PIL import Image
 
 from models.imaging.dicom import decode_dicom
 from models.imaging.radiograph import Header, ImageFormat, Radiograph
@@ -24,6 +27,20 @@ def decode(
         ImageTooLargeError: by its header it has more than `limit_px` pixels; told before decoding.
     """
     image_format = sniff(content)
-    if image_format is ImageFormat.DICOM:
-        return decode_dicom(content, limit_px=limit_px, check_header=check_header)
-    return decode_raster(content, image_format, limit_px=limit_px)
+    with _without_limit_of_pillow():
+        if image_format is ImageFormat.DICOM:
+            return decode_dicom(content, limit_px=limit_px, check_header=check_header)
+        return decode_raster(content, image_format, limit_px=limit_px)
+
+
+@contextmanager
+def _without_limit_of_pillow() -> Iterator[None]:
+    """Pillow warns above a limit of its own and raises above twice that; both decoders have `limit_px` in its place.
+
+    Threads share it: where several decode, a picture above Pillow's limit may still meet it.
+    """
+    limit_px, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit_px

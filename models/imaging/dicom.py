@@ -12,19 +12,27 @@ from contextlib import contextmanager
 from io import BytesIO
 
 import numpy as np
-from pydicom import Dataset, dcmread, uid
+from pydicom import Dataset, Sequence, dcmread, uid
 from pydicom.dataelem import RawDataElement
 
 from models.errors import ThorascopeError, UndecodableImageError
 from models.imaging.deflated import hides_deflation, inflate, is_deflated
 from models.imaging.dicom_frame import grey_codes, luma
 from models.imaging.dicom_pixels import ASPECT, aspect_of, layout_of, pipeline_of
+from models.imaging.dicom_views import view_of
 from models.imaging.radiograph import Header, ImageFormat, Radiograph
 
 # pydicom logs the values it stumbles over, tracebacks of decoders included.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
-_HEADER = ("Modality", "BodyPartExamined", "ViewPosition", "PhotometricInterpretation")
+_HEADER = {
+    "Modality": "modality",
+    "BodyPartExamined": "body_part_examined",
+    "ViewPosition": "view_position",
+    "PhotometricInterpretation": "photometric_interpretation",
+    "PresentationIntentType": "presentation_intent_type",
+}
+_READ_FIRST = (*_HEADER, "ViewCodeSequence")
 _PALETTES = ("RedPalette", "GreenPalette", "BluePalette")
 _PIXELS = (
     *("SamplesPerPixel", "Rows", "Columns", "NumberOfFrames", "PlanarConfiguration", "PixelRepresentation"),
@@ -57,10 +65,10 @@ def decode_dicom(
     """
     with _translated():
         inflated, deflated_syntax = _inflated(content, limit_px)
-        header = _header(_read(inflated, _HEADER), deflated_syntax)
+        header = _header(_read(inflated, _READ_FIRST), deflated_syntax)
     check_header(header)
     with _translated():
-        dataset = _read(inflated, _HEADER + _PIXELS)
+        dataset = _read(inflated, _READ_FIRST + _PIXELS)
         if "PixelData" not in dataset and _is_cut(inflated, dataset):
             raise UndecodableImageError("the DICOM file is damaged or cut")
         layout = layout_of(dataset, limit_px=limit_px)
@@ -125,6 +133,20 @@ def _header(dataset: Dataset, syntax: str | None) -> Header:
     Args:
         syntax: UID of the transfer syntax; None where the data set names it.
     """
-    codes = (str(dataset.get(keyword) or "").strip().upper() for keyword in _HEADER)
-    named = syntax or str(dataset.file_meta.TransferSyntaxUID)
-    return Header(*(code if _CODE_STRING.fullmatch(code) else None for code in (*codes, named)))
+    codes = {name: _code(dataset.get(keyword)) for keyword, name in _HEADER.items()}
+    codes["view_position"] = codes["view_position"] or _coded_view(dataset)
+    return Header(**codes, transfer_syntax_uid=_code(syntax or dataset.file_meta.TransferSyntaxUID))
+
+
+def _code(value: object) -> str | None:
+    code = str(value or "").strip().upper()
+    return code if _CODE_STRING.fullmatch(code) else None
+
+
+def _coded_view(dataset: Dataset) -> str | None:
+    """View Code Sequence, (0054,0220), as View Position has it."""
+    sequence = dataset.get("ViewCodeSequence")
+    if not isinstance(sequence, Sequence) or not sequence:
+        return None
+    scheme, code = (str(sequence[0].get(keyword) or "") for keyword in ("CodingSchemeDesignator", "CodeValue"))
+    return view_of(scheme, code)

@@ -14,7 +14,7 @@ from pydicom.pixels.processing import apply_color_lut
 
 from models.errors import UndecodableImageError
 from models.imaging import dicom_jpeg
-from models.imaging.codestream import declared_size
+from models.imaging.codestream import declared_size, has_end
 from models.imaging.dicom_pixels import Layout
 
 # One decoder a syntax, so that a file gives the same pixels wherever other decoders happen to be installed. A
@@ -52,8 +52,11 @@ def luma(dataset: Dataset, layout: Layout) -> NDArray[np.uint8]:
     samples = _samples(dataset, layout)
     bits = layout.bits_stored
     if layout.photometric == "PALETTE COLOR":
+        num_entries, _, entry_bits = dataset.RedPaletteColorLookupTableDescriptor
         samples = apply_color_lut(samples, dataset)
-        bits = 8 * samples.dtype.itemsize
+        if samples.dtype == np.uint8 and not 0 < num_entries <= 256:  # pydicom would count such indices modulo 256
+            raise UndecodableImageError("a palette of more than 256 entries needs entries of 16 bits")
+        bits = min(entry_bits, 8 * samples.dtype.itemsize)  # old files store 8-bit entries as 16-bit words
     if samples.ndim != 3 or samples.shape[2] < 3 or samples.dtype.kind != "u":
         raise UndecodableImageError("the photometric interpretation does not fit the samples")
     colours = (samples[..., :3] >> max(bits - 8, 0)).astype(np.uint8)
@@ -71,6 +74,9 @@ def _samples(dataset: Dataset, layout: Layout) -> NDArray[np.integer]:
         _check_frame(get_frame(dataset.PixelData, 0, number_of_frames=1), layout, is_rle=syntax == uid.RLELossless)
     elif layout.samples == 1 and len(dataset.PixelData) < layout.num_bytes:
         raise UndecodableImageError("the file holds fewer pixels than its header promises")
+    # Where the header lacks these, the layout has what they are by default; pydicom asks for them.
+    dataset.SamplesPerPixel, dataset.BitsStored = layout.samples, layout.bits_stored
+    dataset.PixelRepresentation = int(layout.is_signed)
     # `grey_codes` knows better about unused bits; pydicom takes no notice of the high bit.
     options: dict[str, Any] = {"correct_unused_bits": False}
     samples, _ = dicom_jpeg.decoder(syntax).as_array(dataset, index=0, decoding_plugin=plugin, **options)
@@ -78,12 +84,18 @@ def _samples(dataset: Dataset, layout: Layout) -> NDArray[np.integer]:
 
 
 def _check_frame(frame: bytes, layout: Layout, *, is_rle: bool) -> None:
-    """Refuse a frame that would make its decoder allocate more than the header, which is bounded, announced."""
+    """Refuse a frame that is cut, or would make its decoder allocate more than the header, which is bounded, announced.
+
+    Not every decoder notices a cut: some make the rest of the picture up. Damage in the middle is theirs to notice:
+    that of JPEG-LS does, that of HTJ2K at times, and the others decode a hole to some picture.
+    """
     if is_rle:
         if layout.num_bytes > _RLE_MAX_RATIO * max(len(frame) - _RLE_HEADER_BYTES, 0):
             raise UndecodableImageError("the file holds fewer pixels than its header promises")
     elif declared_size(frame) != (layout.rows, layout.columns, layout.samples):
         raise UndecodableImageError("the header and the compressed frame disagree about the size of the image")
+    elif not has_end(frame):
+        raise UndecodableImageError("the compressed frame is cut")
 
 
 def _is_codestream(syntax: uid.UID) -> bool:

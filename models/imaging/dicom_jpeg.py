@@ -2,6 +2,9 @@
 
 pydicom knows GPL-licensed or C++ toolkit decoders alone for these; Pillow reads neither. The names and signatures are
 those that `pydicom.pixels.decoders.base.Decoder.add_plugin` asks for.
+
+imagecodecs passes over libjpeg's warnings: of a frame that is cut or has a hole, the rest is made up. The caller checks
+that the frame has its end (`models.imaging.codestream.has_end`); a hole in the middle nobody notices.
 """
 
 from functools import cache

@@ -6,6 +6,7 @@ Reasons are stable slugs; clients branch on them:
 |---|---|---|
 | `modality` | rejected | the header names a modality other than CR, DX, DR |
 | `body-part` | rejected | the header names a part of the body other than the chest |
+| `for-processing` | rejected | the header says that it is raw data of a detector |
 | `blank` | rejected | the picture has no contrast |
 | `elongated` | rejected | one side is more than four times as long as the other |
 | `no-chest` | rejected | in none of four orientations does the picture look like a frontal chest radiograph |
@@ -13,7 +14,7 @@ Reasons are stable slugs; clients branch on them:
 | `turned-left` | suspicious | it looks like one that was turned by 90 degrees, anticlockwise |
 | `turned-right` | suspicious | it looks like one that was turned by 90 degrees, clockwise |
 | `inverted` | suspicious | the lungs are brighter than what lies between and below them |
-| `odd-header` | suspicious | no modality, a lateral view, or a colour image |
+| `odd-header` | suspicious | no modality, a lateral or oblique view, or a colour image |
 
 What was measured, on which pictures, and what was not: docs/gate.md.
 """
@@ -36,8 +37,9 @@ _MODALITIES = frozenset({"CR", "DX", "DR"})
 # Defined terms of PS3.16, annex L, what consoles write besides ("PORT CHEST", "CHESTPA"), and other languages.
 _CHEST = re.compile(r"CHEST|THORAX|TORAX|TORACE|LUNG|PULMON|HEART|CARDIAC|MEDIASTIN|CXR|\bRIB")
 _NO_PART = frozenset({"UNKNOWN", "UNDEFINED", "UNSPECIFIED", "OTHER", "NONE", "DEFAULT", "NA", "N/A", "XR", "DX", "CR"})
-_LATERAL = frozenset({"LL", "RL", "LAT", "LATERAL"})
+_NOT_FRONTAL = frozenset({"LL", "RL", "LAT", "LATERAL", "LLO", "RLO", "OBLIQUE"})
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
+_RAW = "FOR PROCESSING"  # Presentation Intent Type of what is not meant to be looked at: PS3.3, C.8.11.1.1.1
 
 BLANK_STD: Final = 3.0  # grey levels; the flattest of the 7898 radiographs of docs/gate.md has 10.4
 ELONGATED_ABOVE: Final = 4.0  # longer by shorter side; the longest of those radiographs has 2.53
@@ -56,6 +58,7 @@ class Verdict(StrEnum):
 _VERDICTS = {
     "modality": Verdict.REJECTED,
     "body-part": Verdict.REJECTED,
+    "for-processing": Verdict.REJECTED,
     "blank": Verdict.REJECTED,
     "elongated": Verdict.REJECTED,
     "no-chest": Verdict.REJECTED,
@@ -114,7 +117,10 @@ def _in_header(header: Header) -> set[str]:
     part = header.body_part_examined
     if part is not None and part not in _NO_PART and not _CHEST.search(part):
         found.add("body-part")
-    if header.modality is None or header.view_position in _LATERAL or header.photometric_interpretation not in _GREY:
+    if header.presentation_intent_type == _RAW:
+        found.add("for-processing")
+    is_frontal = header.view_position not in _NOT_FRONTAL
+    if header.modality is None or not is_frontal or header.photometric_interpretation not in _GREY:
         found.add("odd-header")
     return found
 

@@ -17,9 +17,12 @@ class ImageFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The five attributes of a DICOM header that leave the door; none of them tells who the patient is.
+    """The six attributes of a DICOM header that leave the door; none of them tells who the patient is.
 
     An attribute that the file lacks, leaves empty or fills with something that is no code string is None.
+
+    Attributes:
+        view_position: where View Position is None, what View Code Sequence says (`models.imaging.dicom_views`).
     """
 
     modality: str | None = None
@@ -27,6 +30,7 @@ class Header:
     view_position: str | None = None
     photometric_interpretation: str | None = None
     transfer_syntax_uid: str | None = None
+    presentation_intent_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where a radiograph departs from normal anatomy: what a masked autoencoder would have painted there instead."""
+"""Where a frontal chest radiograph differs from what a masked autoencoder paints, measured against normal ones."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,6 +1,7 @@
 """What a decoder process does with one file."""
 
 import pytest
+from pydicom import Dataset
 
 from models.errors import NotAChestRadiographError
 from models.imaging.preprocess import InputContract
@@ -28,9 +29,25 @@ def test_decode_upload__looks_for_deflation_once():
     assert 1 == file.num_searches
 
 
-def test_decode_upload__refuses_by_the_header_before_pixels_are_read():
-    """Though they are damaged, what is said is that it is no chest."""
-    file = plain(chest(), 8, Modality="CT")[:-1000]
+def test_decode_upload__flags_a_lateral_view_that_only_a_code_tells():
+    """View Position may be empty where View Code Sequence is not."""
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "399173006", "SCT", "left lateral"
+    file = plain(chest(), 8, ViewPosition="", ViewCodeSequence=[code])
 
-    with pytest.raises(NotAChestRadiographError, match="modality"):
+    decoded = decode_upload(file, ORDER)
+
+    assert "LL" == decoded.header.view_position
+    assert ("odd-header",) == decoded.gate.reasons
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [({"Modality": "CT"}, "modality"), ({"PresentationIntentType": "FOR PROCESSING"}, "for-processing")],
+)
+def test_decode_upload__refuses_by_the_header_before_pixels_are_read(attributes, reason):
+    """Though they are damaged, what is said is that it is no chest."""
+    file = plain(chest(), 8, **attributes)[:-1000]
+
+    with pytest.raises(NotAChestRadiographError, match=reason):
         decode_upload(file, DecodeOrder(InputContract(16), limit_px=100_000))

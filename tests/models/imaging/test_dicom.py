@@ -8,14 +8,13 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from pydicom import uid
+from pydicom import Dataset, uid
 
 from models.errors import ImageTooLargeError, NotAChestRadiographError, UndecodableImageError
 from models.imaging.decode import decode
 from models.imaging.preprocess import InputContract, prepare
 from models.imaging.radiograph import Header, ImageFormat
-from tests import dicom_samples
-from tests.dicom_samples import chest, compressed, dataset, framed, jpeg, plain, written
+from tests.dicom_samples import PATIENT, chest, compressed, dataset, framed, jpeg, plain, written
 
 SMALL = np.arange(256, dtype=np.uint16).reshape(16, 16)
 
@@ -176,6 +175,12 @@ class TestPixelShape:
         assert np.abs(whole.image.astype(int) - half.image.astype(int)).mean() < 2
 
 
+def view_code(scheme: str, code: str) -> Dataset:
+    made = Dataset()
+    made.CodeValue, made.CodingSchemeDesignator, made.CodeMeaning = code, scheme, PATIENT
+    return made
+
+
 def read_header(content: bytes) -> Header:
     """What is shown before pixels are read."""
     shown: list[Header] = []
@@ -185,11 +190,13 @@ def read_header(content: bytes) -> Header:
 
 
 class TestHeader:
-    def test_five_attributes_leave_the_door(self):
-        header = read_header(plain(SMALL, 8))
+    def test_six_attributes_leave_the_door(self):
+        header = read_header(plain(SMALL, 8, PresentationIntentType="FOR PRESENTATION"))
 
-        assert Header("DX", "CHEST", "PA", "MONOCHROME2", "1.2.840.10008.1.2.1") == header
-        assert decode(plain(SMALL, 8)).header == header
+        assert Header("DX", "CHEST", "PA", "MONOCHROME2", "1.2.840.10008.1.2.1", "FOR PRESENTATION") == header
+
+    def test_the_radiograph_has_the_header_that_was_shown(self):
+        assert decode(plain(SMALL, 8)).header == read_header(plain(SMALL, 8))
         assert ImageFormat.DICOM is decode(plain(SMALL, 8)).format
 
     def test_what_is_missing_or_no_code_is_none(self):
@@ -199,6 +206,21 @@ class TestHeader:
 
     def test_codes_are_upper_case_without_padding(self):
         assert read_header(plain(SMALL, 8, BodyPartExamined=" chest ")).body_part_examined == "CHEST"
+
+    @pytest.mark.parametrize("position", [None, "", "Doe^John"])
+    @pytest.mark.parametrize(("scheme", "code", "view"), [("SCT", "399198007", "RL"), ("SRT", "R-10206", "AP")])
+    def test_a_coded_view_stands_in_for_a_view_position_that_is_none(self, position, scheme, code, view):
+        content = plain(SMALL, 8, ViewPosition=position, ViewCodeSequence=[view_code(scheme, code)])
+
+        assert view == read_header(content).view_position == decode(content).header.view_position
+
+    def test_view_position_wins_over_a_coded_view(self):
+        assert "PA" == read_header(plain(SMALL, 8, ViewCodeSequence=[view_code("SCT", "399198007")])).view_position
+
+    @pytest.mark.parametrize("items", [[], [Dataset()], [view_code(PATIENT, PATIENT)], [view_code("SCT", PATIENT)]])
+    def test_a_code_that_is_no_view_is_none(self, items):
+        """Whatever stands in it stays inside."""
+        assert None is read_header(plain(SMALL, 8, ViewPosition=None, ViewCodeSequence=items)).view_position
 
     def test_it_is_read_without_pixels(self):
         assert read_header(plain(chest(), 8)[:-1000]).modality == "DX"
@@ -217,7 +239,8 @@ class TestHeader:
         {"WindowCenter": "1", "PatientBirthDate": "not a date"},
         {"BitsAllocated": 32},
         {"NumberOfFrames": 3},
-        {"PhotometricInterpretation": dicom_samples.PATIENT},
+        {"PhotometricInterpretation": PATIENT},
+        {"PresentationIntentType": PATIENT},
     ],
 )
 def test_nothing_of_the_patient_is_in_messages_or_logs(attributes, caplog, capfd):
@@ -230,4 +253,4 @@ def test_nothing_of_the_patient_is_in_messages_or_logs(attributes, caplog, capfd
     else:
         said = repr(radiograph.header)
 
-    assert dicom_samples.PATIENT not in said + caplog.text + "".join(capfd.readouterr())
+    assert PATIENT not in said + caplog.text + "".join(capfd.readouterr())

@@ -1,12 +1,14 @@
 """Reading DICOM: bits, signs, look-up tables, windows, colours, polarity."""
 
+from io import BytesIO
 from typing import Any
 
 import imagecodecs
 import numpy as np
 import pytest
-from pydicom import Dataset, uid
+from pydicom import Dataset, dcmread, uid
 
+from models.errors import UndecodableImageError
 from models.imaging.decode import decode
 from tests.dicom_samples import chest, compressed, dataset, framed, plain, written
 
@@ -21,6 +23,15 @@ def item(first: int, entries: list[int], bits: int) -> Dataset:
     made.LUTData = entries
     made["LUTData"].VR = "US"
     return made
+
+
+def palette(descriptor: list[int], entries: bytes) -> dict[str, Any]:
+    """Attributes of a grey one."""
+    attributes: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour in ("Red", "Green", "Blue"):
+        attributes[f"{colour}PaletteColorLookupTableDescriptor"] = descriptor
+        attributes[f"{colour}PaletteColorLookupTableData"] = entries
+    return attributes
 
 
 class TestLayouts:
@@ -53,6 +64,18 @@ class TestLayouts:
         values = chest(12)
 
         assert decode(plain(values, 12)).pixels.tolist() == decode(plain(values << 4, 12, HighBit=15)).pixels.tolist()
+
+    @pytest.mark.parametrize("bits", [8, 16])
+    @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
+    @pytest.mark.parametrize("empty", ["SamplesPerPixel", "BitsStored", "HighBit", "PixelRepresentation"])
+    def test_what_is_missing_is_what_it_is_by_default(self, empty, syntax, bits):
+        """One sample, unsigned, of all allocated bits."""
+        values = chest(bits)
+        content = compressed(values, bits, syntax) if syntax.is_encapsulated else plain(values, bits)
+        made = dcmread(BytesIO(content))
+        made[empty].value = None
+
+        assert decode(content).pixels.tolist() == decode(written(made, syntax)).pixels.tolist()
 
     def test_rescale_and_window_in_its_units(self):
         radiograph = decode(
@@ -106,13 +129,19 @@ class TestLayouts:
 
         assert SMALL.tolist() == decode(written(made)).pixels.tolist()
 
-    def test_a_palette_becomes_luma(self):
-        attributes: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
-        for colour in ("Red", "Green", "Blue"):
-            attributes[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 8]
-            attributes[f"{colour}PaletteColorLookupTableData"] = bytes(range(255, -1, -1))
+    @pytest.mark.parametrize(
+        ("bits", "entries"),
+        [(8, np.arange(256, dtype="u1")), (8, np.arange(256, dtype="<u2")), (16, np.arange(256, dtype="<u2") * 257)],
+        ids=["8 bits", "8 bits in 16-bit words", "16 bits"],
+    )
+    def test_a_palette_becomes_luma(self, bits, entries):
+        content = plain(SMALL, 8, **palette([256, 0, bits], entries[::-1].tobytes()))
 
-        assert (255 - SMALL).tolist() == decode(plain(SMALL, 8, **attributes)).pixels.tolist()
+        assert (255 - SMALL).tolist() == decode(content).pixels.tolist()
+
+    def test_a_long_palette_with_short_entries_is_refused(self):
+        with pytest.raises(UndecodableImageError, match="palette"):
+            decode(plain(chest(12), 12, **palette([4096, 0, 8], bytes(4096))))
 
 
 class TestPolarity:

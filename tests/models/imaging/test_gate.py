@@ -59,9 +59,24 @@ class TestHeader:
     def test_other_parts_are_refused(self, part):
         assert (Verdict.REJECTED, ("body-part",)) == of_header(body_part_examined=part)
 
-    @pytest.mark.parametrize("odd", [{"view_position": "LL"}, {"photometric_interpretation": "RGB"}])
-    def test_a_lateral_view_and_colour_are_odd(self, odd):
-        assert (Verdict.SUSPICIOUS, ("odd-header",)) == of_header(**odd)
+    def test_raw_data_of_a_detector_are_refused(self):
+        assert (Verdict.REJECTED, ("for-processing",)) == of_header(presentation_intent_type="FOR PROCESSING")
+
+    @pytest.mark.parametrize("intent", [None, "FOR PRESENTATION"])
+    def test_what_is_meant_to_be_looked_at_passes(self, intent):
+        assert (Verdict.ACCEPTED, ()) == of_header(presentation_intent_type=intent)
+
+    @pytest.mark.parametrize("view", ["LL", "RL", "LAT", "LATERAL", "LLO", "RLO", "OBLIQUE"])
+    def test_a_lateral_or_oblique_view_is_odd(self, view):
+        assert (Verdict.SUSPICIOUS, ("odd-header",)) == of_header(view_position=view)
+
+    @pytest.mark.parametrize("view", [None, "PA", "AP", "LLD", "RLD"])
+    def test_frontal_views_pass(self, view):
+        """Also those of a patient who lies on the side (decubitus)."""
+        assert (Verdict.ACCEPTED, ()) == of_header(view_position=view)
+
+    def test_colour_is_odd(self):
+        assert (Verdict.SUSPICIOUS, ("odd-header",)) == of_header(photometric_interpretation="RGB")
 
     def test_it_can_be_judged_before_pixels_are_decoded(self):
         assert ("modality", "body-part") == check(
@@ -89,6 +104,12 @@ class TestPixels:
         stretched = np.asarray(Image.fromarray(CHEST).resize((200, 900)))
 
         assert (Verdict.ACCEPTED, ()) == said(check(None, stretched, aspect=0.25))
+
+    @pytest.mark.parametrize(
+        "pixels", [np.zeros((50, 50), np.uint8), np.asarray(Image.fromarray(CHEST).resize((900, 200)))]
+    )
+    def test_where_the_network_is_not_asked_the_score_is_0(self, pixels):
+        assert 0 == check(None, pixels).score
 
     def test_an_inverted_chest_is_suspicious(self):
         assert (Verdict.SUSPICIOUS, ("inverted",)) == said(check(None, 255 - CHEST))

@@ -1,18 +1,20 @@
 """Reading PNG and JPEG."""
 
 import struct
+import warnings
 import zlib
 from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import uid
 
 from models.errors import ImageTooLargeError, UndecodableImageError
 from models.imaging.decode import decode
 from models.imaging.phantom import draw
 from models.imaging.radiograph import ImageFormat
-from tests.dicom_samples import jpeg, png
+from tests.dicom_samples import framed, jpeg, png
 
 GREY = draw(0, 60, 48)
 RGB = np.repeat(GREY[..., None], 3, axis=2)
@@ -106,6 +108,14 @@ class TestRefusals:
         with pytest.raises(UndecodableImageError, match="damaged or cut"):
             decode(content[: len(content) * 2 // 3])
 
+    def test_a_hole_in_the_middle_is_noticed_by_its_checksums_in_a_png_alone(self):
+        """Not that it is wanted: from a JPEG comes a picture that is partly made up."""
+        holes = [file[:-300] + bytes(64) + file[-236:] for file in (png(GREY), jpeg(GREY, quality=95))]
+
+        with pytest.raises(UndecodableImageError, match="damaged"):
+            decode(holes[0])
+        assert decode(jpeg(GREY, quality=95)).pixels.tolist() != decode(holes[1]).pixels.tolist()
+
     @pytest.mark.parametrize("side", [101, 20_000, 65_000])
     def test_more_pixels_than_the_limit_by_the_header(self, side):
         """No pixel data is needed to say so; Pillow's own limits warn or raise on the way."""
@@ -114,6 +124,18 @@ class TestRefusals:
 
         with pytest.raises(ImageTooLargeError, match="more than 10000 pixels"):
             decode(b"\x89PNG\r\n\x1a\n" + chunk + b"\x00\x00\x00\x00IEND\xaeB`\x82", limit_px=10_000)
+
+    @pytest.mark.parametrize("pillow_limit_px", [GREY.size - 1, GREY.size // 3])
+    def test_the_limit_of_pillow_is_not_asked(self, pillow_limit_px, monkeypatch):
+        """Above it Pillow warns, above twice that it raises; afterwards it stands as it stood."""
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pillow_limit_px)
+        frame = framed(jpeg(GREY), GREY, 8, uid.JPEGBaseline8Bit)
+
+        with warnings.catch_warnings(record=True) as said:
+            shapes = {decode(content, limit_px=GREY.size).pixels.shape for content in (png(GREY), jpeg(GREY), frame)}
+
+        assert ({GREY.shape}, []) == (shapes, said)
+        assert pillow_limit_px == Image.MAX_IMAGE_PIXELS
 
     def test_a_picture_at_the_limit_passes(self):
         assert decode(png(GREY), limit_px=GREY.size).pixels.shape == GREY.shape
