@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ from service.jobs.intake import Intake, Question, new_job_id
 from service.jobs.job import JobStatus, Task
 from service.jobs.ledger import Claim
 from service.jobs.results import read_rows
+from service.jobs.store_owner import require_own_store
 from service.settings import Settings
 
 _LOOK_EVERY_S = 0.5
-_START_WITHIN_S = 60.0
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -86,11 +87,12 @@ class _Batch:
     def _find_or_submit(self, files: list[Path]) -> str:
         question, ledger = self._question(), self._parts.ledger
         claim = self._claim(files, question)
-        self._wait_for_redis()
+        self._parts.wait_for_redis()
         held = ledger.find_claim(claim)
         if held is not None and self._options.fresh:
             self._parts.reconciler.purge(held)
         elif held is not None:
+            require_own_store(ledger, self._parts.store)
             print(f"thorascope: going on with the job that was begun before ({held})", file=sys.stderr)
             return held
         intake = Intake(self._parts.store, intake_limits(self._settings), new_job_id())
@@ -121,16 +123,6 @@ class _Batch:
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
         return Claim(f"batch-{digest}", digest)
 
-    def _wait_for_redis(self) -> None:
-        deadline = time.monotonic() + _START_WITHIN_S
-        while True:
-            try:
-                return self._parts.ledger.ping()
-            except StoreUnavailableError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_LOOK_EVERY_S / 5)
-
     def _follow(self, job_id: str) -> JobStatus:
         """Wait for the end; a Redis that is away is waited for too. Keeps the job going, were it the only process."""
         bar: ProgressBar | None = None
@@ -138,10 +130,11 @@ class _Batch:
             while True:
                 try:
                     status = self._parts.ledger.status(job_id)
-                    self._parts.reconciler.tick()
                 except StoreUnavailableError:
                     time.sleep(_LOOK_EVERY_S)
                     continue
+                with suppress(ThorascopeError, OSError):  # a worker's reconciler says what is wrong
+                    self._parts.reconciler.tick()
                 bar = bar or ProgressBar(str(status.job.task), status.job.total, done=status.done)
                 bar.show(status.done, note=f"{status.failed} failed" if status.failed else "")
                 if status.is_over:

@@ -8,9 +8,7 @@ from models.errors import ThorascopeError
 from service.commands.job_runtime import shared_runtime
 from service.jobs.build import JobParts
 from service.settings import Settings
-from service.worker.process import wait_for_store
 
-_START_WITHIN_S = 60.0
 _DAY_S = 86400.0
 _MANY = 1_000_000
 
@@ -34,7 +32,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """
     try:
         with shared_runtime(settings, with_worker=False) as parts:
-            wait_for_store(parts.ledger.ping, _START_WITHIN_S)
+            parts.wait_for_redis()
             print(f"{_purge(options, parts)} jobs purged")
     except ThorascopeError as error:
         print(f"thorascope: {error}", file=sys.stderr)

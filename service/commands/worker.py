@@ -11,9 +11,7 @@ from service.jobs.build import build_job_parts
 from service.jobs.job import Lane
 from service.settings import Settings
 from service.telemetry import configure_logging
-from service.worker.process import WorkerProcess, wait_for_store
-
-_STORE_WAIT_S = 60.0
+from service.worker.process import WorkerProcess
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -45,7 +43,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     configure_logging(settings.log_level)
     try:
         parts = build_job_parts(settings)
-        wait_for_store(parts.ledger.ping, _STORE_WAIT_S)
+        parts.wait_for_redis()
     except StoreUnavailableError as error:
         print(f"thorascope: {error}", file=sys.stderr)
         return 2

@@ -1,12 +1,12 @@
-"""Many radiographs through a graph at once, in batches of one size.
+"""Many radiographs through a graph, in batches of one size.
 
-An image sits at its own place in the batch, whatever else is there, and the batch always has the same shape: the
-runtime then adds up the same numbers in the same order, and a second run gives the same bits. Maps go through their
-graph in parts of the batch, cut at the same places and of the same shape each time; a part without an upload is left
-out, so that half a batch takes half the time.
+An image sits at its own place in the batch, whatever else is there, and the batch goes through the graph in parts, cut
+at the same places and of the same shape each time: the runtime then adds up the same numbers in the same order, and a
+second run gives the same bits. A part without an upload is left out, so that half a batch takes half the time; and
+memory is needed for one part, however large the batch.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from service.inference.local_engine import LocalEngine
 from service.inference.maps import boxes_of
 from service.inference.upload import DecodedUpload
 
+# Of the classifier. More gained nothing on two cores; the lone file of a batch whose workers were lost takes no more.
+_IMAGES_AT_ONCE = 4
 _NO_TIMINGS = Timings(0.0, 0.0, 0.0, 0.0)  # of one image in a batch there are none
 
 
@@ -35,19 +37,34 @@ class BatchEngine(LocalEngine):
         return await self._decode(content, refuse_rejected=refuse_rejected, keep_pixels=False, clock=Clock())
 
     async def predict_batch(
-        self, uploads: Mapping[int, DecodedUpload], batch_size: int, options: PredictOptions
+        self,
+        uploads: Mapping[int, DecodedUpload],
+        batch_size: int,
+        options: PredictOptions,
+        on_progress: Callable[[], None],
     ) -> dict[int, Prediction]:
-        """Findings of every upload, by its place in 0..batch_size - 1; InvalidRequestError for unknown thresholds."""
+        """Findings of every upload, by its place in 0..batch_size - 1; InvalidRequestError for unknown thresholds.
+
+        Args:
+            on_progress: called after every run of the graph.
+        """
         manifest = self.model.with_thresholds(options.thresholds).manifest
-        images = self._images(uploads, range(batch_size))
         wants_maps = options.saliency is not Saliency.NONE
-        output = await self._run(self._graphs, lambda: self._classifier.predict(images, saliency=wants_maps))
+
+        def predict_part(part: range) -> ClassifierOutput:
+            return self._classifier.predict(self._images(uploads, part), saliency=wants_maps)
+
+        found: dict[int, ClassifierOutput] = {}
+        for part in _parts(uploads, batch_size, _IMAGES_AT_ONCE):
+            output = await self._run(self._graphs, predict_part, part)
+            found |= {place: _row(output, row) for row, place in enumerate(part)}
+            on_progress()
 
         def compose() -> dict[int, Prediction]:
             return {
                 place: Prediction(
                     upload,
-                    compose_findings(self._classifier, _row(output, place), upload, options, manifest),
+                    compose_findings(self._classifier, found[place], upload, options, manifest),
                     _NO_TIMINGS,
                 )
                 for place, upload in uploads.items()
@@ -62,11 +79,7 @@ class BatchEngine(LocalEngine):
         options: AnomalyOptions,
         on_progress: Callable[[], None],
     ) -> dict[int, Anomaly]:
-        """Anomaly maps of every upload, by its place in 0..batch_size - 1. Raises as `map_anomalies`.
-
-        Args:
-            on_progress: called after every run of the graph.
-        """
+        """Anomaly maps of every upload, as `predict_batch` gives findings. Raises as `map_anomalies`."""
         detector, masks = self._detector_for(options)
         step = detector.images_at_once(masks=masks, rounds=options.rounds)
 
@@ -75,12 +88,10 @@ class BatchEngine(LocalEngine):
             return detector.run(images, contents, masks=masks, rounds=options.rounds, seed=options.seed)
 
         found: dict[int, AnomalyMap] = {}
-        for start in range(0, batch_size, step):
-            part = range(start, min(start + step, batch_size))
-            if not uploads.keys().isdisjoint(part):
-                maps = await self._run(self._graphs, map_part, part)
-                found |= zip(part, maps, strict=True)
-                on_progress()
+        for part in _parts(uploads, batch_size, step):
+            maps = await self._run(self._graphs, map_part, part)
+            found |= zip(part, maps, strict=True)
+            on_progress()
         threshold = detector.spec.map_threshold
 
         def compose() -> dict[int, Anomaly]:
@@ -115,6 +126,14 @@ class BatchEngine(LocalEngine):
         return images
 
 
-def _row(output: ClassifierOutput, place: int) -> ClassifierOutput:
-    row = slice(place, place + 1)
-    return ClassifierOutput(output.logits[row], None if output.saliency is None else output.saliency[row])
+def _parts(uploads: Mapping[int, DecodedUpload], batch_size: int, step: int) -> Iterator[range]:
+    """Places that go through the graph together; those among whom there is no upload are left out."""
+    for start in range(0, batch_size, step):
+        part = range(start, min(start + step, batch_size))
+        if not uploads.keys().isdisjoint(part):
+            yield part
+
+
+def _row(output: ClassifierOutput, row: int) -> ClassifierOutput:
+    rows = slice(row, row + 1)
+    return ClassifierOutput(output.logits[rows], None if output.saliency is None else output.saliency[rows])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from celery import Celery
 
+from models.errors import StoreUnavailableError
 from service.jobs.intake import IntakeLimits
 from service.jobs.private_redis import redis_url
 from service.jobs.queue import CeleryQueue, Queue, make_celery
@@ -16,6 +17,8 @@ from service.jobs.redis_ledger import RedisLedger
 from service.jobs.store import Store, open_store
 from service.settings import Settings
 
+_START_WITHIN_S = 60.0
+_LOOK_EVERY_S = 0.2
 _CLEARED_WITHIN_S = 600.0  # after the longest wait for an answer; as long where processes have different settings
 
 
@@ -29,6 +32,17 @@ class JobParts:
     reconciler: Reconciler
     celery: Celery
     owner: str
+
+    def wait_for_redis(self, timeout_s: float = _START_WITHIN_S) -> None:
+        """Wait until it answers: it may have been started with us, or after us. Raises StoreUnavailableError."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self.ledger.ping()
+            except StoreUnavailableError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOOK_EVERY_S)
 
 
 def build_job_parts(settings: Settings) -> JobParts:

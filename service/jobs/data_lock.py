@@ -3,10 +3,11 @@
 import fcntl
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from models.errors import ThorascopeError
+from models.errors import StoreUnavailableError, ThorascopeError
 
 
 class DataFolderTakenError(ThorascopeError):
@@ -32,18 +33,29 @@ class DataLock:
 
         Raises:
             DataFolderTakenError: there is one; the message names its process.
+            StoreUnavailableError: the folder cannot be made, or not be written to.
         """
+        try:
+            return cls._acquire(data_dir)
+        except OSError as error:
+            advice = "THORASCOPE_DATA_DIR names another"
+            raise StoreUnavailableError(f"{data_dir} cannot be written to: {error.strerror}; {advice}") from error
+
+    @classmethod
+    def _acquire(cls, data_dir: Path) -> Self:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = data_dir / "owner.lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = _holder(os.read(descriptor, 1000))
-            os.close(descriptor)
-            raise DataFolderTakenError(f"{data_dir} is in use by another thorascope ({holder})") from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, json.dumps({"pid": os.getpid()}).encode())
+        with ExitStack() as on_failure:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            on_failure.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = _holder(os.read(descriptor, 1000))
+                raise DataFolderTakenError(f"{data_dir} is in use by another thorascope ({holder})") from None
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, json.dumps({"pid": os.getpid()}).encode())
+            on_failure.pop_all()
         return cls(path, descriptor)
 
     def release(self) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,7 +26,7 @@ class FolderStore:
     def create(self, name: str) -> Iterator[BinaryIO]:
         """See `Store.create`."""
         path = self._path(name)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
         try:
             self._make_folder(path.parent)
             with open(draft, "wb", opener=_open_private) as file:
@@ -63,14 +64,22 @@ class FolderStore:
             raise StoreUnavailableError("the upload store cannot be cleared") from error
         return True
 
-    def folders(self, folder: str) -> Iterator[tuple[str, float]]:
+    def folders(self, folder: str) -> Iterator[str]:
         """See `Store.folders`."""
-        path = self._path(folder)
-        if not path.is_dir():
+        try:
+            with os.scandir(self._path(folder)) as entries:
+                yield from [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
             return
-        for entry in os.scandir(path):
-            if entry.is_dir(follow_symlinks=False):
-                yield entry.name, entry.stat().st_mtime
+        except OSError as error:
+            raise StoreUnavailableError("the upload store cannot be read") from error
+
+    def last_write(self, folder: str) -> float:
+        """See `Store.last_write`; the folders count too, for one may be empty."""
+        try:
+            return max((_changed_at(path) for path in _tree(self._path(folder))), default=float("inf"))
+        except OSError as error:
+            raise StoreUnavailableError("the upload store cannot be read") from error
 
     def require_room(self, num_bytes: int = 0) -> None:
         """See `Store.require_room`."""
@@ -91,6 +100,24 @@ class FolderStore:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for level in missing:
             _sync_folder(level.parent)
+
+
+def _tree(folder: Path) -> Iterator[Path]:
+    """A folder and all that is in it, but for what is removed meanwhile."""
+
+    def skip_missing(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    for at, _, files in os.walk(folder, onerror=skip_missing):
+        yield from (Path(at), *(Path(at, name) for name in files))
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _is_removed(path: Path) -> bool:

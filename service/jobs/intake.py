@@ -18,6 +18,8 @@ from service.jobs.outcome import Failure, Outcome, lines
 from service.jobs.packs import PackWriter, job_folder
 from service.jobs.scratch import Scratch
 from service.jobs.store import Store
+from service.jobs.store_owner import claim_store
+from service.jobs.unpacking import Unpacking
 
 _NAME_LIMIT = 300
 REFUSED_SEGMENT = "refused"
@@ -61,9 +63,12 @@ class Intake:
     """Collects the files of one job; used by one thread at a time, and blocking.
 
     A file that breaks a rule by itself gets a row that says so; what breaks the rules of the whole raises.
+
+    Args:
+        unpacking: whose turn it is; None: nobody else unpacks.
     """
 
-    def __init__(self, store: Store, limits: IntakeLimits, job_id: str) -> None:
+    def __init__(self, store: Store, limits: IntakeLimits, job_id: str, unpacking: Unpacking | None = None) -> None:
         self._store = store
         self._limits = limits
         self._job_id = job_id
@@ -74,6 +79,12 @@ class Intake:
         self._start = b""
         self._archive: Scratch | None = None
         self._given = False
+        self._unpacking = unpacking or Unpacking(1)
+
+    @property
+    def num_items(self) -> int:
+        """Files so far, the open one not counted."""
+        return self._packs.num_items
 
     def begin_file(self) -> None:
         """A file follows, in pieces."""
@@ -107,7 +118,8 @@ class Intake:
         """
         if self._archive is not None:
             try:
-                self._unpack(name, self._archive.complete())
+                with self._unpacking.turn():
+                    self._unpack(name, self._archive.complete())
             finally:
                 self._drop_archive()
             return
@@ -143,12 +155,14 @@ class Intake:
         Raises:
             InvalidRequestError: there is no file in it.
             ConflictError: the key was used for another job.
+            ForeignStoreError: the store holds the jobs of another ledger.
         """
         if self._packs.num_items == 0:
             raise InvalidRequestError("the job is empty: it needs at least one file")
         if claim and (held := ledger.find_claim(claim)):
             self.discard()
             return held
+        claim_store(ledger, self._store)
         self._packs.commit()
         refused = None
         if self._refused:
@@ -198,6 +212,7 @@ class Intake:
             self._too_large = False
             try:
                 for piece in entry.pieces():
+                    self._unpacking.go_on()
                     self._take(piece)
                     if self._too_large:
                         break

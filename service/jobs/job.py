@@ -37,7 +37,7 @@ class Job:
         id: unguessable; the only name of the job that messages and logs carry.
         options: of the question, JSON values only.
         total: number of items; they are numbered from 0 in the order of submission.
-        batch_size: items that go through the graph together. It belongs to the job, so that a second run, or another
+        batch_size: items that a worker takes together. It belongs to the job, so that a second run, or another
             worker's settings, cannot change the numbers.
         created_at: seconds since the epoch.
     """

@@ -57,6 +57,9 @@ class Ledger(Protocol):
     def ping(self) -> None:
         """Whether the ledger can be reached."""
 
+    def identity(self) -> str:
+        """A random name that it keeps as long as what is in it, and shares with no other."""
+
     def create(self, job: Job, *, refused: Refused | None = None, claim: Claim | None = None) -> str:
         """Write the job down; from here on it is accepted.
 

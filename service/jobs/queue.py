@@ -1,9 +1,11 @@
 """Messages to workers. Celery is a queue here and nothing else; outside `service/worker` this is its only door."""
 
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.connection import SSLConnection, UnixDomainSocketConnection, parse_url
 
 from models.errors import StoreUnavailableError
 from service.jobs.job import Lane
@@ -12,9 +14,9 @@ from service.jobs.redis_ledger import RedisLedger
 
 TASK = "thorascope.score"
 
-# An unacknowledged message is given to another worker after that time. It is longer than any chunk takes, since the
-# ledger's leases, and not the broker, notice a lost worker; and it must be the same wherever one broker is used, as
-# the shortest wins. Hence all three places below.
+# An unacknowledged message is given to another worker after that time. The ledger's leases, and not the broker, notice
+# a lost worker: of a chunk that takes longer the message comes twice, and finds it leased. The time must be the same
+# wherever one broker is used, as the shortest wins. Hence all three places below.
 _VISIBILITY_TIMEOUT_S = 600
 _ANSWER_S = 5.0
 
@@ -41,7 +43,8 @@ def queue_name(lane: Lane) -> str:
 
 def make_celery(redis_url: str) -> Celery:
     """The Celery application; it makes no connection yet."""
-    app = Celery("thorascope", broker=redis_url.replace("unix://", "redis+socket://", 1), set_as_current=False)
+    broker, ssl = _broker_of(redis_url)
+    app = Celery("thorascope", broker=broker, set_as_current=False)
     options: dict[str, Any] = {
         "visibility_timeout": _VISIBILITY_TIMEOUT_S,
         "socket_timeout": _ANSWER_S,
@@ -57,6 +60,7 @@ def make_celery(redis_url: str) -> Celery:
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
         broker_transport_options=options,
+        broker_use_ssl=ssl,
         result_backend_transport_options={"visibility_timeout": _VISIBILITY_TIMEOUT_S},
         visibility_timeout=_VISIBILITY_TIMEOUT_S,
         broker_connection_retry_on_startup=True,
@@ -69,6 +73,26 @@ def make_celery(redis_url: str) -> Celery:
         task_publish_retry=False,
     )
     return app
+
+
+def _broker_of(redis_url: str) -> tuple[str, dict[str, Any] | None]:
+    """The address, and what there is to say of TLS, by which kombu comes to the Redis that redis-py reads in a URL.
+
+    Of themselves they differ: where the number of the database stands, and whether certificates are verified.
+    """
+    asked: dict[str, Any] = parse_url(redis_url)  # type: ignore[no-untyped-call]
+    user, password = (quote(asked.get(name, ""), safe="") for name in ("username", "password"))
+    login = f"{user}:{password}@" if user or password else ""
+    database = asked.get("db", 0)
+    if asked.get("connection_class") is UnixDomainSocketConnection:
+        return f"redis+socket://{login}{quote(asked['path'])}?virtual_host={database}", None
+    host = asked.get("host", "localhost")
+    place = f"[{host}]" if ":" in host else host
+    address = f"redis://{login}{place}:{asked.get('port', 6379)}/{database}"
+    if asked.get("connection_class") is not SSLConnection:
+        return address, None
+    told = {name: value for name, value in asked.items() if name.startswith("ssl_")}
+    return address, {"ssl_cert_reqs": "required"} | told
 
 
 class CeleryQueue:

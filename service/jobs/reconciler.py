@@ -14,6 +14,7 @@ from service.jobs.outcome import Failure, Outcome
 from service.jobs.packs import job_folder, uploads_folder
 from service.jobs.queue import Queue
 from service.jobs.store import Store
+from service.jobs.store_owner import ForeignStoreError, UnclaimedStoreError, is_unused, require_own_store
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +23,8 @@ _log = logging.getLogger(__name__)
 WINDOW = 32
 _TICK_S = 1.0
 _SWEEP_EVERY_S = 60.0
+_LOOK_EVERY_S = 60.0  # whether the store is ours
+_FOREIGN_S = 30.0  # until somebody has seen to it
 _LOCK_S = 10.0
 _MANY_JOBS = 1000  # in one sweep; the next goes on
 _MANY_UPLOADS = 10_000
@@ -60,7 +63,7 @@ class Reconciler:
         self._retention = retention
         self._owner = owner
         self._clock = clock
-        self._next_sweep = 0.0
+        self._next_sweep = self._next_look = 0.0
 
     def feed(self, lane: Lane) -> int:
         """Send messages about overdue chunks until the lane's window is full; how many. Any process, at any time."""
@@ -71,7 +74,10 @@ class Reconciler:
         return len(offers)
 
     def tick(self) -> None:
-        """One round. Raises StoreUnavailableError."""
+        """One round. Raises StoreUnavailableError, and as `require_own_store`."""
+        if self._clock() >= self._next_look:  # before the lock: who does not see the store leaves it to others
+            require_own_store(self._ledger, self._store)
+            self._next_look = self._clock() + _LOOK_EVERY_S
         if not self._ledger.acquire("reconciler", self._owner, _LOCK_S):
             return
         for lane in Lane:
@@ -82,7 +88,13 @@ class Reconciler:
         self._write_off_hopeless()
 
     def sweep(self) -> int:
-        """Purge what retention no longer covers, and what belongs to no job; how many jobs went."""
+        """Purge what retention no longer covers, and what belongs to no job; how many jobs went.
+
+        Raises as `require_own_store`, before anything is touched.
+        """
+        if is_unused(self._ledger, self._store):
+            return 0
+        require_own_store(self._ledger, self._store)
         now = self._clock()
         old = set(self._ledger.finished_before(now - self._retention.results_s, _MANY_JOBS))
         old |= set(self._ledger.interactive_before(now - self._retention.interactive_s, _MANY_JOBS))
@@ -91,22 +103,33 @@ class Reconciler:
             self._removes(job_folder(job_id))  # what stays belongs to no job then, and is tried again as such
         ended = self._ledger.uploads_before(now - self._retention.uploads_s, _MANY_UPLOADS)
         self._ledger.forget_uploads([job_id for job_id in ended if self._removes(uploads_folder(job_id))])
-        folders = [name for name, changed in self._store.folders("jobs") if changed < now - _ORPHAN_S]
+        folders = list(self._store.folders("jobs"))
         for name, known in zip(folders, self._ledger.exists(folders), strict=True):
-            if not known:
+            if not known and self._last_write(job_folder(name)) < now - _ORPHAN_S:
                 self._removes(job_folder(name))
         return len(old)
 
     def purge(self, job_id: str) -> None:
-        """Forget a job: its rows first, then its files. Raises UnknownJobError; a job purged before is fine."""
+        """Forget a job: its rows first, then its files; one that was purged before is fine.
+
+        Raises UnknownJobError, and as `require_own_store`.
+        """
+        require_own_store(self._ledger, self._store)
         self._forget(job_id)
         self._store.delete(job_folder(job_id))
 
     def run(self, stop: threading.Event) -> None:
         """Tick until told to stop; a store that is away is waited for, and no exception ends it."""
-        while not stop.wait(_TICK_S):
+        pause_s = _TICK_S
+        while not stop.wait(pause_s):
+            pause_s = _TICK_S
             try:
                 self.tick()
+            except UnclaimedStoreError:
+                _log.debug("no job was accepted yet")  # or the store is another: who is to work on a job will say so
+            except ForeignStoreError as error:
+                _log.error("jobs stand still: %s", error)
+                pause_s = _FOREIGN_S
             except (ThorascopeError, OSError) as error:
                 _log.warning("reconciler waits", extra={"fields": {"error": type(error).__name__}})
             except Exception:  # noqa: BLE001 a thread that ends says nothing, and no lost chunk would come back
@@ -126,6 +149,14 @@ class Reconciler:
             _log.warning("a folder was not removed", extra={"fields": {"error": type(error).__name__}})
             return False
         return True
+
+    def _last_write(self, folder: str) -> float:
+        """As the store has it; a folder that cannot be read is looked at again, and keeps no other from going."""
+        try:
+            return self._store.last_write(folder)
+        except (ThorascopeError, OSError) as error:
+            _log.warning("a folder was not read", extra={"fields": {"error": type(error).__name__}})
+            return float("inf")
 
     def _write_off_hopeless(self) -> None:
         for job_id, index in self._ledger.hopeless(100):

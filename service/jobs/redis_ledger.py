@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from secrets import token_hex
 from typing import Any, TypeVar
 
 import redis
@@ -44,6 +45,11 @@ class RedisLedger:
     def ping(self) -> None:
         """See `Ledger.ping`."""
         self._ask(self._redis.ping)
+
+    def identity(self) -> str:
+        """See `Ledger.identity`."""
+        name = f"{_PREFIX}identity"
+        return str(self._ask(lambda: self._redis.pipeline().set(name, token_hex(16), nx=True).get(name).execute())[1])
 
     def unsafe_settings(self) -> list[str]:
         """What of this Redis's configuration may lose jobs; empty where it does not tell."""
@@ -157,12 +163,11 @@ class RedisLedger:
 
     def finished_before(self, time: float, limit: int) -> list[str]:
         """See `Ledger.finished_before`."""
-        name = f"{_PREFIX}finished"
-        return list(self._ask(lambda: self._redis.zrangebyscore(name, "-inf", f"({time}", start=0, num=limit)))
+        return self._before("finished", time, limit)
 
     def uploads_before(self, time: float, limit: int) -> list[str]:
         """See `Ledger.uploads_before`."""
-        return list(self._run(retention.DUE, "uploads", time, limit))
+        return self._before("uploads", time, limit)
 
     def forget_uploads(self, job_ids: Sequence[str]) -> None:
         """See `Ledger.forget_uploads`."""
@@ -171,7 +176,7 @@ class RedisLedger:
 
     def interactive_before(self, time: float, limit: int) -> list[str]:
         """See `Ledger.interactive_before`."""
-        return list(self._run(retention.DUE, "asked", time, limit))
+        return self._before("asked", time, limit)
 
     def exists(self, job_ids: Sequence[str]) -> list[bool]:
         """See `Ledger.exists`."""
@@ -199,6 +204,10 @@ class RedisLedger:
     def waiting(self, queue: str) -> int:
         """Messages in a queue of the broker that no worker has taken."""
         return int(self._ask(lambda: self._redis.llen(queue)))
+
+    def _before(self, kind: str, time: float, limit: int) -> list[str]:
+        name = f"{_PREFIX}{kind}"
+        return list(self._ask(lambda: self._redis.zrangebyscore(name, "-inf", f"({time}", start=0, num=limit)))
 
     def _run(self, source: str, *arguments: object, key: str = _PREFIX) -> Any:  # noqa: ANN401 what Lua returns
         script = self._scripts.setdefault(source, self._redis.register_script(source))

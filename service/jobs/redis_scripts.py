@@ -5,8 +5,8 @@ bitmaps, a bit an item; `chunks:ID` sorted set, chunk -> time at which it is ove
 that leases it; `losses:ID` and `faults:ID` hashes of counts; `segments:ID` list of [name, indices]; `active:LANE`
 sorted set of jobs that are not over; `finished` sorted set of those that are; `uploads` the part of it that may have
 uploads; `asked` sorted set of interactive jobs, by when they were made; `hopeless` set; `gone:ID` tombstone;
-`claim:HASH`; `signal:ID`; `served:LANE`; `adopted` mark of a ledger whose older jobs stand in `uploads` and `asked`
-too. The scripts compute their keys from ids, so they need one Redis, not a cluster.
+`claim:HASH`; `signal:ID`; `served:LANE`; `identity`. The scripts compute their keys from ids, so they need one Redis,
+not a cluster.
 """
 
 # What several scripts start with: P is the prefix; `missing` says why there is no such job. Leases and offers run by

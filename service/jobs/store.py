@@ -25,8 +25,11 @@ class Store(Protocol):
     def delete(self, folder: str) -> bool:
         """Remove a folder with all that is in it; whether there was one. What stays raises."""
 
-    def folders(self, folder: str) -> Iterator[tuple[str, float]]:
-        """Names of the folders in a folder, and when they last changed, in seconds since the epoch."""
+    def folders(self, folder: str) -> Iterator[str]:
+        """Names of the folders in a folder, those that other processes made too."""
+
+    def last_write(self, folder: str) -> float:
+        """When the newest file below a folder was written, in seconds since the epoch; infinite where nothing tells."""
 
     def require_room(self, num_bytes: int = 0) -> None:
         """Raise `OutOfStorageError` where that many bytes more would go over the watermark."""

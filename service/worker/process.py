@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from celery import Celery
+from celery.signals import worker_ready
 
 from models.errors import ThorascopeError
 from service.inference.batch_engine import BatchEngine
@@ -32,7 +33,6 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_STORE_RETRY_S = 0.5
 _SPARE_S = 30.0  # a decoder process may have to start before the one file it takes begins
 
 
@@ -62,16 +62,11 @@ class WorkerProcess:
         Returns:
             The exit status.
         """
-        threads = [
-            threading.Thread(target=run_forever, args=(self._loop,), name="engine", daemon=True),
-            threading.Thread(target=self._pulse.run, args=(self._stop,), name="pulse", daemon=True),
-            threading.Thread(target=self._presence.run, args=(self._stop,), name="presence", daemon=True),
-            threading.Thread(target=self._parts.reconciler.run, args=(self._stop,), name="reconciler", daemon=True),
-        ]
-        threads[0].start()
+        engine = threading.Thread(target=run_forever, args=(self._loop,), name="engine", daemon=True)
+        engine.start()
         self._submit(self._engine.start()).result()
-        for thread in threads[1:]:
-            thread.start()
+        self._start_thread("presence", self._presence.run)
+        self._start_thread("reconciler", self._parts.reconciler.run)
         _log.info("worker ready", extra={"fields": {"lanes": list(self._lanes)}})
         try:
             return self._consume(self._parts.celery)
@@ -79,6 +74,8 @@ class WorkerProcess:
             self._stop.set()
             self._submit(self._engine.close()).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
+            engine.join()
+            self._loop.close()
 
     def _consume(self, app: Celery) -> int:
         @app.task(name=TASK)  # type: ignore[untyped-decorator]
@@ -86,6 +83,11 @@ class WorkerProcess:
             self._runner.run(job_id, Chunk(start, stop))
             self._feed()
 
+        def listen(**_told: object) -> None:
+            self._pulse.step()  # to start may take longer than a watchdog's patience, and nothing can be taken before
+            self._start_thread("pulse", self._pulse.run)
+
+        worker_ready.connect(listen, weak=False)
         app.finalize()
         worker = app.Worker(
             pool="solo",
@@ -100,6 +102,9 @@ class WorkerProcess:
         worker.start()
         return int(worker.exitcode or 0)
 
+    def _start_thread(self, name: str, run: Callable[[threading.Event], None]) -> None:
+        threading.Thread(target=run, args=(self._stop,), name=name, daemon=True).start()
+
     def _feed(self) -> None:
         """Keep the lane filled without waiting for the reconciler."""
         try:
@@ -113,18 +118,6 @@ class WorkerProcess:
 
     def _submit(self, coroutine: Coroutine[Any, Any, T], /) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-
-
-def wait_for_store(ping: Callable[[], None], timeout_s: float) -> None:
-    """Wait until the ledger answers: worker and Redis may have been started together. Raises StoreUnavailableError."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            return ping()
-        except ThorascopeError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_STORE_RETRY_S)
 
 
 def _end_this_process() -> None:

@@ -12,11 +12,12 @@ from typing import Any, Protocol, TypeVar
 
 from models.errors import InvalidBundleError, OverloadedError, StoreUnavailableError, ThorascopeError
 from service.inference.answer_messages import anomaly_to_frame, failure_to_frame, prediction_to_frame
-from service.jobs.errors import ExpiredJobError, OutOfStorageError, UnknownJobError
+from service.jobs.errors import ExpiredJobError, LedgerAwayError, OutOfStorageError, UnknownJobError
 from service.jobs.job import Chunk, Job, Lane, Task
 from service.jobs.ledger import Ledger
 from service.jobs.packs import job_folder, read_uploads
 from service.jobs.store import Store
+from service.jobs.store_owner import require_own_store
 from service.worker.pulse import Pulse
 from service.worker.scorer import Scorer, anomaly_options, predict_options
 from service.worker.work import new_segment, score_chunk
@@ -27,7 +28,6 @@ T = TypeVar("T")
 
 _RETRY_S = 0.5
 _RETRY_FOR_S = 120.0  # results in hand are offered to a ledger that is away for so long
-_LATER_S = 5.0
 
 
 class Submit(Protocol):
@@ -43,10 +43,12 @@ class Holder:
     Attributes:
         owner: its name in the ledger.
         lease_s: how long it may be silent.
+        pause_s: after which a chunk that was given back is offered again, and a store that was not seen is looked for.
     """
 
     owner: str
     lease_s: float
+    pause_s: float = 5.0
 
 
 class Runner:
@@ -71,34 +73,44 @@ class Runner:
         self._scorer = scorer
         self._pulse = pulse
         self._submit = submit
-        self._owner, self._lease_s = holder.owner, holder.lease_s
+        self._owner, self._lease_s, self._pause_s = holder.owner, holder.lease_s, holder.pause_s
         self._job = lru_cache(maxsize=16)(ledger.job)
 
     def run(self, job_id: str, chunk: Chunk) -> None:
         """Do one chunk. A message that comes twice, late, or about what is gone does nothing."""
+        self._pulse.hold(job_id, chunk)
         try:
+            self._take(job_id, chunk)
+        finally:
+            self._pulse.let_go()
+
+    def _take(self, job_id: str, chunk: Chunk) -> None:
+        try:
+            require_own_store(self._ledger, self._store)
             items = self._ledger.lease(job_id, chunk, self._owner, self._lease_s)
             job = self._job(job_id) if items else None
-        except (UnknownJobError, ExpiredJobError, StoreUnavailableError):
+        except (UnknownJobError, ExpiredJobError, LedgerAwayError):
             return  # what is still to be done will be offered again
-        if job is None:
-            self._pulse.step()
+        except StoreUnavailableError as error:
+            _log.error("no chunk is taken: %s", error)
+            time.sleep(self._pause_s)  # messages are left to workers who see the store
             return
-        self._pulse.hold(job_id, chunk)
+        if job is not None:
+            self._work(job, chunk, items)
+
+    def _work(self, job: Job, chunk: Chunk, items: list[int]) -> None:
         try:
             if job.lane is Lane.INTERACTIVE:
                 self._answer(job, chunk)
             else:
                 self._score(job, chunk, items)
         except FileNotFoundError:
-            _log.info("the job's files are gone")  # deleted while we looked
+            self._miss_files(job.id, chunk)
         except InvalidBundleError as error:  # the chunk is lost as if we were: it comes back in halves
             _log.error("the graph failed on a chunk", exc_info=error)
         except (OverloadedError, StoreUnavailableError, OutOfStorageError, OSError) as error:
             _log.warning("chunk given back", extra={"fields": {"error": type(error).__name__}})
-            self._give_back(job_id, chunk)
-        finally:
-            self._pulse.let_go()
+            self._give_back(job.id, chunk)
 
     def _score(self, job: Job, chunk: Chunk, items: list[int]) -> None:
         work = score_chunk(self._scorer, self._store, job, chunk, frozenset(items))
@@ -143,9 +155,17 @@ class Runner:
             else:
                 return
 
+    def _miss_files(self, job_id: str, chunk: Chunk) -> None:
+        """They were deleted while we looked, with their job; or they are where we cannot see them, and others might."""
+        with suppress(UnknownJobError, ExpiredJobError, StoreUnavailableError):
+            if not self._ledger.status(job_id).is_over:
+                _log.error("a job's files are not in this upload store", extra={"fields": {"job": job_id}})
+                self._give_back(job_id, chunk)
+                time.sleep(self._pause_s)
+
     def _give_back(self, job_id: str, chunk: Chunk) -> None:
         try:
-            self._ledger.release(job_id, chunk, self._owner, _LATER_S)
+            self._ledger.release(job_id, chunk, self._owner, self._pause_s)
         except StoreUnavailableError:
             return  # the lease runs out by itself
 

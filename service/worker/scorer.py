@@ -108,7 +108,7 @@ class Scorer:
         options = predict_options(job.options)
         model = model.with_thresholds(options.thresholds)
         with_pngs = options.saliency is Saliency.HEATMAPS
-        predictions = await self.engine.predict_batch(batch, job.batch_size, options)
+        predictions = await self.engine.predict_batch(batch, job.batch_size, options, self._on_progress)
         return await asyncio.to_thread(
             lambda: {
                 place: _body(PredictResponse.of(prediction, model, "", with_pngs=with_pngs))

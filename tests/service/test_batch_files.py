@@ -1,6 +1,7 @@
 """What `batch` takes in, and whom it blames for what it cannot take."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from service.jobs.errors import OutOfStorageError
 from service.jobs.folder_store import FolderStore
 from service.jobs.intake import Intake, IntakeLimits, Question
 from service.jobs.job import Task
-from service.jobs.memory_ledger import MemoryLedger
 from service.jobs.results import read_rows
+from tests.service.jobs.memory_ledger import MemoryLedger
 
 
 @pytest.fixture(name="folder")
@@ -85,7 +86,7 @@ class TestTakeFile:
         """It ends the run; rows that blame the files would be final."""
         packs = tmp_path / "store/jobs/one/uploads/packs"
         packs.mkdir(parents=True)
-        (packs / f".0.{os.getpid()}").symlink_to("/dev/full")
+        (packs / f".0.{os.getpid()}.{threading.get_ident()}").symlink_to("/dev/full")
         (folder / "a.png").write_bytes(bytes(2**20))
         intake = Intake(FolderStore(tmp_path / "store"), IntakeLimits(), "one")
         with pytest.raises(OutOfStorageError):

@@ -7,12 +7,12 @@ from service.jobs.build import build_job_parts
 from service.jobs.job import Lane
 from service.settings import Settings
 from service.telemetry import configure_logging
-from service.worker.process import WorkerProcess, wait_for_store
+from service.worker.process import WorkerProcess
 
 if __name__ == "__main__":
     configure_logging("INFO")
     settings = Settings()
     parts = build_job_parts(settings)
-    wait_for_store(parts.ledger.ping, 60)
+    parts.wait_for_redis()
     engine = build_batch_engine(settings, "tests.service.faulty_decoder:decode")
     sys.exit(WorkerProcess(settings, parts, engine, list(Lane)).run())

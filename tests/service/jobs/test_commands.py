@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -160,6 +161,32 @@ def test_purge__says_what_it_does_not_know(cluster):
 
     assert 2 == status
     assert "thorascope:" in said
+
+
+def test_purge__of_a_service_without_jobs_is_no_problem(cluster):
+    """As a timer calls it, from the first day on."""
+    status, said = finish(start(cluster, "purge"))
+
+    assert (0, "0 jobs purged") == (status, said.splitlines()[0])
+
+
+@pytest.mark.parametrize("owner", ["", "another"])
+def test_purge__leaves_a_store_of_other_jobs_alone(cluster, tmp_path, owner):
+    """One variable forgotten: the store is shared, and the Redis one that has just been started for this call."""
+    share = tmp_path / "share"
+    rows = share / "jobs/0123/rows/0-8-a"
+    rows.parent.mkdir(parents=True)
+    rows.write_text("rows")
+    if owner:
+        (share / "ledger").write_text(owner)
+    for path in share.rglob("*"):
+        os.utime(path, (1e9, 1e9))
+    cluster.settings["THORASCOPE_STORE_URL"] = str(share)
+    status, said = finish(start(cluster, "purge"))
+
+    assert 2 == status
+    assert "thorascope: the upload store" in said
+    assert "rows" == rows.read_text()
 
 
 def test_a_job_of_100_001_files_is_refused_whole(cluster):

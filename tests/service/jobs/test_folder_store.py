@@ -2,6 +2,7 @@
 
 import os
 import resource
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="need
 def fill_disk(folder, name):
     """From now on there is no room for what is written under this name: the store's draft leads to /dev/full."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f".{name}.{os.getpid()}").symlink_to("/dev/full")
+    (folder / f".{name}.{os.getpid()}.{threading.get_ident()}").symlink_to("/dev/full")
 
 
 @needs_dev_full
@@ -64,6 +65,45 @@ class TestLostFolder:
         (tmp_path / "store").write_text("a file where a folder should be")
         with pytest.raises(StoreUnavailableError):
             FolderStore(tmp_path / "store").require_room()
+
+
+class TestListing:
+    def test_the_newest_file_counts_however_deep_it_lies(self, tmp_path):
+        """A folder's own time stands still while a file below it grows."""
+        store = FolderStore(tmp_path)
+        for number, name in enumerate(("names", "uploads/packs/0", "uploads/index")):
+            with store.create(f"jobs/one/{name}") as file:
+                file.write(b"x")
+            os.utime(tmp_path / "jobs/one" / name, (number, number))
+        os.utime(tmp_path / "jobs/one/uploads/packs/0", (9e9, 9e9))
+
+        assert 9e9 == store.last_write("jobs/one")
+
+    def test_what_is_removed_meanwhile_is_passed_over(self, tmp_path, monkeypatch):
+        """By another process, between the listing and the look."""
+        (tmp_path / "one").mkdir()
+        os.utime(tmp_path / "one", (7, 7))
+        monkeypatch.setattr("service.jobs.folder_store._tree", lambda folder: [folder, folder / "gone"])
+
+        assert 7 == FolderStore(tmp_path).last_write("one")
+
+    def test_a_folder_that_is_not_there_has_no_folders(self, tmp_path):
+        """Nor a time by which it could be taken for old."""
+        assert [] == list(FolderStore(tmp_path).folders("jobs"))
+        assert FolderStore(tmp_path).last_write("jobs") == float("inf")
+
+    @pytest.mark.parametrize("ask", [lambda store: list(store.folders("one")), lambda store: store.last_write("one")])
+    def test_what_cannot_be_listed_is_told(self, tmp_path, ask):
+        """Here no folder can be opened for a moment."""
+        (tmp_path / "one").mkdir()
+        store = FolderStore(tmp_path)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            with pytest.raises(StoreUnavailableError):
+                ask(store)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 class TestDelete:

@@ -19,13 +19,13 @@ from service.inference.local_engine import EngineLimits
 from service.jobs.folder_store import FolderStore
 from service.jobs.intake import IntakeLimits
 from service.jobs.job import Lane
-from service.jobs.memory_ledger import MemoryLedger
-from service.jobs.memory_queue import MemoryQueue
 from service.jobs.reconciler import Reconciler, Retention
 from service.worker.scorer import Scorer
 from service.worker.work import score_chunk
 from tests import dicom_samples
 from tests.service.conftest import LIMITS
+from tests.service.jobs.memory_ledger import MemoryLedger
+from tests.service.jobs.memory_queue import MemoryQueue
 
 
 @dataclass
@@ -304,6 +304,38 @@ class TestResults:
         assert rows[0]["anomaly"]["map"].startswith("data:image/png")
 
 
+class TestPurgedWhileRead:
+    """A table is read whole before its answer begins, so that the answer can say what became of it."""
+
+    @pytest.fixture
+    def job_id(self, bench, chest_png):
+        job_id = bench.submit(("a.png", chest_png)).json()["id"]
+        bench.work()
+        return job_id
+
+    @staticmethod
+    def table(bench, job_id):
+        response = bench.client.get(f"/v1/jobs/{job_id}/results", params={"format": "parquet"})
+        return response.status_code, response.json()["type"]
+
+    def test_a_job_that_was_deleted_meanwhile_is_gone(self, bench, job_id, monkeypatch):
+        """410, and not 500."""
+
+        def vanish(name, *_limits):
+            bench.ledger.delete(job_id)
+            raise FileNotFoundError(name)
+
+        monkeypatch.setattr(bench.store, "read", vanish)
+
+        assert (410, "/problems/expired-job") == self.table(bench, job_id)
+
+    def test_rows_that_are_missing_of_a_job_that_is_there_are_not_to_be_had_now(self, bench, job_id):
+        """503: a store may come back."""
+        bench.store.delete(f"jobs/{job_id}")
+
+        assert (503, "/problems/store-unavailable") == self.table(bench, job_id)
+
+
 class TestResultFormat:
     @pytest.mark.parametrize(
         ("accept", "query", "expected"),
@@ -382,4 +414,28 @@ class TestLife:
         response = bench.client.get(f"/v1/jobs/{job_id}/events")
 
         assert response.headers["content-type"].startswith("text/event-stream")
+        assert "no-store" in response.headers["cache-control"]
         assert ["event: progress", "event: end"] == [line for line in response.text.splitlines() if "event" in line]
+
+    def test_events_of_a_job_that_is_not_there_are_its_problem(self, bench):
+        """Before a stream begins."""
+        response = bench.client.get("/v1/jobs/nothing/events")
+
+        assert (404, "/problems/unknown-job") == (response.status_code, response.json()["type"])
+
+    def test_events_end_with_a_job_that_is_deleted(self, bench, chest_png, monkeypatch):
+        """`gone`, once it is noticed."""
+        job_id = bench.submit(("a.png", chest_png)).json()["id"]
+        monkeypatch.setattr("service.api.job_events._LOOK_EVERY_S", 0.01)
+        asked, status = [], bench.ledger.status
+
+        def delete_meanwhile(job_id):
+            asked.append(job_id)
+            if len(asked) == 3:
+                bench.ledger.delete(job_id)
+            return status(job_id)
+
+        monkeypatch.setattr(bench.ledger, "status", delete_meanwhile)
+        response = bench.client.get(f"/v1/jobs/{job_id}/events")
+
+        assert ["event: progress", "event: gone"] == [line for line in response.text.splitlines() if "event" in line]

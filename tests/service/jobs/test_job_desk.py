@@ -1,8 +1,10 @@
 """Jobs that are taken in at the same time: none keeps the others from being asked about."""
 
 import asyncio
+import io
 import threading
 import time
+import zipfile
 
 import pytest
 
@@ -11,18 +13,21 @@ from service.api.job_desk import JobDesk
 from service.jobs.errors import ExpiredJobError, LedgerAwayError
 from service.jobs.folder_store import FolderStore
 from service.jobs.intake import IntakeLimits, Question
-from service.jobs.job import Job, Task
-from service.jobs.memory_ledger import MemoryLedger
-from service.jobs.memory_queue import MemoryQueue
+from service.jobs.job import Job, JobState, Task
 from service.jobs.reconciler import Reconciler, Retention
+from service.jobs.unpacking import Unpacking
+from tests.service.jobs.memory_ledger import MemoryLedger
+from tests.service.jobs.memory_queue import MemoryQueue
 
 
 class AwayStore(FolderStore):
     """A store that writes and removes nothing while it is away."""
 
     is_away = False
+    on_create = staticmethod(lambda: None)
 
     def create(self, name: str):
+        self.on_create()
         if self.is_away:
             raise StoreUnavailableError("the upload store cannot be written")
         return super().create(name)
@@ -33,15 +38,27 @@ class AwayStore(FolderStore):
         return super().delete(folder)
 
 
+class FaultyQueue(MemoryQueue):
+    """It fails in a way that nobody has foreseen."""
+
+    def send(self, lane, offer):
+        raise RuntimeError("unforeseen")
+
+
 @pytest.fixture(name="ledger")
 def _ledger():
     return MemoryLedger()
 
 
+@pytest.fixture(name="queue")
+def _queue():
+    return MemoryQueue()
+
+
 @pytest.fixture(name="desk")
-def _desk(ledger, tmp_path):
+def _desk(ledger, queue, tmp_path):
     store = AwayStore(tmp_path)
-    reconciler = Reconciler(ledger, MemoryQueue(), store, Retention(0, 0), "test", time.time)
+    reconciler = Reconciler(ledger, queue, store, Retention(0, 0), "test", time.time)
     desk = JobDesk(ledger, store, reconciler, IntakeLimits(), time.time)
     yield desk
     desk.close()
@@ -62,6 +79,59 @@ def test_job_desk__tells_of_jobs_while_files_are_unpacked(desk, ledger):
             await asyncio.gather(*work)
 
     assert 1 == asyncio.run(ask_meanwhile()).job.total
+
+
+def test_job_desk__takes_pieces_in_while_archives_are_unpacked_and_tables_written(desk):
+    """However many there are of either."""
+    done = threading.Event()
+
+    async def take_in_meanwhile():
+        work = [asyncio.create_task(run(done.wait)) for run in (desk.run, desk.run_table) for _ in range(16)]
+        try:
+            await asyncio.sleep(0)
+            await asyncio.wait_for(desk.run(desk.store.require_room), 5)
+        finally:
+            done.set()
+            await asyncio.gather(*work)
+
+    asyncio.run(take_in_meanwhile())
+
+
+class TestUnpacking:
+    def test_a_few_archives_are_unpacked_at_once(self):
+        """More wait until one is done: the cores are for answers, too."""
+        unpacking, entered = Unpacking(2), threading.Event()
+
+        def unpack():
+            with unpacking.turn():
+                entered.set()
+
+        with unpacking.turn():
+            third = threading.Thread(target=unpack)
+            with unpacking.turn():
+                third.start()
+                assert not entered.wait(0.1)
+            third.join(5)
+            assert entered.is_set()
+
+    def test_closing_ends_it_in_the_middle_of_an_archive(self, desk, tmp_path):
+        """The rest may be gigabytes."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("a", b"first")
+            file.writestr("b", b"second")
+        desk.store.on_create = desk.close
+
+        async def take_in():
+            async with desk.intake() as intake:
+                intake.begin_file()
+                intake.write(archive.getvalue())
+                with pytest.raises(StoreUnavailableError, match="shutting down"):
+                    intake.end_file("a.zip")
+                intake.discard()
+
+        asyncio.run(take_in())
+        assert [] == list((tmp_path / "jobs").iterdir())
 
 
 class AwayLedger(MemoryLedger):
@@ -104,6 +174,42 @@ class TestAway:
         with pytest.raises(StoreUnavailableError):
             asyncio.run(take_in())
         assert 1 == asyncio.run(desk.status("one")).job.total
+
+
+class TestCommit:
+    """Once the ledger has a job, its client is told so: without a key, it would send the same job again."""
+
+    @pytest.fixture(name="ledger")
+    def _ledger(self):
+        return AwayLedger()
+
+    @pytest.fixture(name="queue")
+    def _queue(self):
+        return FaultyQueue()
+
+    @staticmethod
+    async def take_in(desk):
+        async with desk.intake() as intake:
+            intake.put("a", b"content")
+            intake.put("b", b"content")
+            return await desk.commit(intake, Question(Task.PREDICT, 8), None)
+
+    def test_whatever_sending_its_chunks_raises(self, desk, ledger, caplog):
+        """The log has it; the reconciler sends them later."""
+        status = asyncio.run(self.take_in(desk))
+
+        assert (2, 0) == (status.job.total, status.done)
+        assert status == ledger.status(status.job.id)
+        assert "waits for the reconciler" in caplog.text
+
+    def test_where_its_ledger_goes_away_just_then(self, desk, ledger):
+        """By what is known of it."""
+        ledger.is_away = True
+        status = asyncio.run(self.take_in(desk))
+        ledger.is_away = False
+
+        assert (2, 0, JobState.QUEUED) == (status.job.total, status.done, status.state)
+        assert status.job == ledger.job(status.job.id)
 
 
 class TestDelete:

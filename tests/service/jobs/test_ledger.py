@@ -12,8 +12,8 @@ from models.errors import StoreUnavailableError
 from service.jobs.errors import ConflictError, ExpiredJobError, UnknownJobError
 from service.jobs.job import Chunk, Job, JobState, Lane, Segment, Task
 from service.jobs.ledger import FAULT_LIMIT, LOSS_LIMIT, OFFER_S, Claim, Offer, Refused
-from service.jobs.memory_ledger import MemoryLedger
 from service.jobs.redis_ledger import RedisLedger
+from tests.service.jobs.memory_ledger import MemoryLedger
 
 NOW = 1_000.5
 LEASE_S = 10.0
@@ -413,18 +413,14 @@ class TestRedis:
             assert [b"thorascope:gone:a"] == client.keys("thorascope:*:a")
             assert client.ttl("thorascope:gone:a") > 0
 
-    def test_jobs_that_an_older_version_ended_are_found_too(self, redis_ledger, redis_address):
-        """It kept no list of jobs with uploads, nor of interactive ones; after a look at all jobs they stand there."""
-        for job_id in "ab":
-            redis_ledger.create(job(job_id, lane=Lane.INTERACTIVE))
-        redis_ledger.cancel("a", NOW)
+    def test_it_has_one_name_until_it_is_emptied(self, redis_ledger, redis_address):
+        """By which a store knows it; every process is told the same."""
+        name = redis_ledger.identity()
+        assert name == redis_ledger.identity() == RedisLedger(redis_address).identity()
         with redis.Redis.from_url(redis_address) as client:
-            client.delete("thorascope:uploads", "thorascope:asked")
+            client.flushall()
 
-        assert ["a"] == redis_ledger.uploads_before(NOW + 1, 9)
-        assert ["a", "b"] == redis_ledger.interactive_before(NOW + 1, 9)
-        redis_ledger.forget_uploads(["a"])
-        assert [] == redis_ledger.uploads_before(NOW + 1, 9)
+        assert name != redis_ledger.identity()
 
     def test_a_redis_that_is_away_is_said_to_be_at_once(self, tmp_path):
         """No waiting, no foreign exception."""

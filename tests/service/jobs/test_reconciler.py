@@ -2,30 +2,35 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
+from unittest.mock import Mock
 
 import pytest
 
+from models.errors import StoreUnavailableError
 from service.jobs.errors import ExpiredJobError, OutOfStorageError
 from service.jobs.folder_store import FolderStore
 from service.jobs.intake import Intake, IntakeLimits, Question
 from service.jobs.job import Chunk, Job, JobState, Lane, Task
 from service.jobs.ledger import LOSS_LIMIT
-from service.jobs.memory_ledger import MemoryLedger
-from service.jobs.memory_queue import MemoryQueue
 from service.jobs.packs import job_folder, uploads_folder
 from service.jobs.reconciler import Reconciler, Retention
+from service.jobs.store_owner import ForeignStoreError, UnclaimedStoreError, claim_store
+from tests.service.jobs.memory_ledger import MemoryLedger
+from tests.service.jobs.memory_queue import MemoryQueue
 
 NOW = 1e6
 DAY_S = 86400.0
 
 
 class FaultyStore(FolderStore):
-    """A store that takes nothing for these jobs, or keeps what it has of them."""
+    """A store that takes nothing for these jobs, keeps what it has of them, or does not show it."""
 
     full_for: frozenset[str] = frozenset()
+    dark_for: frozenset[str] = frozenset()
     stuck_for: frozenset[str] = frozenset()
 
     @contextmanager
@@ -40,6 +45,11 @@ class FaultyStore(FolderStore):
             raise PermissionError(folder)
         return super().delete(folder)
 
+    def last_write(self, folder: str) -> float:
+        if any(job_folder(job_id) in folder for job_id in self.dark_for):
+            raise StoreUnavailableError("the upload store cannot be read")
+        return super().last_write(folder)
+
 
 class Turns(threading.Event):
     """Stops after so many turns, without waiting."""
@@ -47,26 +57,39 @@ class Turns(threading.Event):
     def __init__(self, count: int) -> None:
         super().__init__()
         self.left = count
+        self.pauses: list[float | None] = []
 
     def wait(self, timeout: float | None = None) -> bool:
         self.left -= 1
+        self.pauses.append(timeout)
         return self.left < 0
 
 
 class Site:
     """A reconciler and all that it looks after; `now` is set by the test."""
 
-    def __init__(self, root, queue=None):
-        self.now = NOW
-        self.ledger, self.queue, self.store = MemoryLedger(lambda: self.now), queue or MemoryQueue(), FaultyStore(root)
+    def __init__(self, root, queue=None, *, claims=True):
+        self.now, self.root = NOW, root
+        self.ledger, self.queue = MemoryLedger(lambda: self.now), queue or MemoryQueue()
+        self.use(FaultyStore(root))
+        if claims:
+            claim_store(self.ledger, self.store)
+
+    def use(self, store):
+        """From here on its reconciler has this store."""
+        self.store = store
         retention = Retention(uploads_s=DAY_S, results_s=30 * DAY_S, interactive_s=900)
-        self.reconciler = Reconciler(self.ledger, self.queue, self.store, retention, "test", lambda: self.now)
+        self.reconciler = Reconciler(self.ledger, self.queue, store, retention, "test", lambda: self.now)
 
     def end(self, job_id):
         """A job that ends now, with an upload in the store."""
+        self.end_in_ledger(job_id)
+        self.upload(job_id)
+
+    def end_in_ledger(self, job_id):
+        """A job that ends now, without files."""
         self.ledger.create(Job(job_id, Task.PREDICT, 1, 1, self.now))
         self.ledger.cancel(job_id, self.now)
-        self.upload(job_id)
 
     def upload(self, job_id):
         with self.store.create(f"{uploads_folder(job_id)}/index") as file:
@@ -83,7 +106,7 @@ class Site:
         self.ledger.offer(Lane.BULK, 9)
 
     def with_uploads(self, folder="jobs"):
-        names = [name for name, _ in self.store.folders(folder)]
+        names = list(self.store.folders(folder))
         return {name for name in names if list(self.store.folders(job_folder(name)))}
 
 
@@ -185,6 +208,82 @@ class TestSweep:
         assert {"bulk"} == site.with_uploads()
         with pytest.raises(ExpiredJobError):
             site.ledger.status("left")
+
+    def test_what_nobody_accepted_goes_when_nothing_came_for_a_day(self, site, tmp_path):
+        """An upload that broke off. One that is still on its way writes into its newest file, wherever that lies."""
+        for job_id in ("broken", "slow"):
+            site.upload(job_id)
+        (tmp_path / job_folder("empty")).mkdir()
+        for path in tmp_path.rglob("*"):
+            os.utime(path, (NOW, NOW))
+        os.utime(tmp_path / uploads_folder("slow") / "index", (NOW + DAY_S, NOW + DAY_S))
+        site.now += DAY_S + 1
+        site.reconciler.sweep()
+
+        assert ["slow"] == list(site.store.folders("jobs"))
+
+    def test_a_folder_that_cannot_be_read_keeps_no_other_from_going(self, site):
+        """Nor what of it is left from being looked at again."""
+        for job_id in ("a", "b"):
+            site.upload(job_id)
+        site.now = time.time() + DAY_S + 60
+        site.store.dark_for = frozenset({"a"})
+        site.reconciler.sweep()
+
+        assert {"a"} == site.with_uploads()
+
+    def test_nothing_is_swept_for_a_ledger_that_knows_none_of_it(self, site, tmp_path):
+        """A Redis that was emptied, or another service's: each of these folders would be nobody's."""
+        site.end("a")
+        site.now = time.time() + 60 * DAY_S
+        stranger = Site(tmp_path, claims=False)
+        stranger.now = site.now
+        stranger.end_in_ledger("a")
+        with pytest.raises(ForeignStoreError, match="delete the store's file 'ledger'"):
+            stranger.reconciler.sweep()
+        with pytest.raises(ForeignStoreError):
+            stranger.reconciler.purge("a")
+
+        assert {"a"} == site.with_uploads()
+        assert [True] == stranger.ledger.exists(["a"])
+
+    def test_a_share_that_is_not_mounted_is_not_taken_for_one_that_was_cleared(self, site, tmp_path):
+        """Uploads would be forgotten by the ledger that lie there still."""
+        site.end("a")
+        site.now += DAY_S + 1
+        site.use(FaultyStore(tmp_path / "empty"))
+        with pytest.raises(UnclaimedStoreError):
+            site.reconciler.sweep()
+
+        assert ["a"] == site.ledger.uploads_before(site.now - DAY_S, 9)
+
+
+class TestOwner:
+    def test_who_does_not_see_the_store_leaves_the_turn_to_others(self, tmp_path, monkeypatch):
+        """One process at a time keeps jobs going; were it the one that cannot, nobody would."""
+        for site in (Site(tmp_path / "empty", claims=False), Site(tmp_path / "other", claims=False)):
+            if site.root.name == "other":
+                claim_store(MemoryLedger(), site.store)
+            monkeypatch.setattr(site.ledger, "acquire", turn := Mock(return_value=True))
+            with pytest.raises(StoreUnavailableError):
+                site.reconciler.tick()
+
+            assert not turn.called
+
+    def test_a_store_that_nobody_has_used_is_no_news(self, tmp_path, caplog):
+        """As long as no job was accepted."""
+        Site(tmp_path, claims=False).reconciler.run(Turns(3))
+
+        assert "" == caplog.text
+
+    def test_another_ledgers_store_is(self, tmp_path, caplog):
+        """With what there is to do, and not every second."""
+        site, turns = Site(tmp_path, claims=False), Turns(2)
+        claim_store(MemoryLedger(), site.store)
+        site.reconciler.run(turns)
+
+        assert "delete the store's file 'ledger'" in caplog.text
+        assert turns.pauses[0] < turns.pauses[1]
 
 
 class TestRun:

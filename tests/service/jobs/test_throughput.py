@@ -38,7 +38,7 @@ def bare_rate(images: list[bytes], settings: Settings) -> float:
             size = settings.batch_size
             for start in range(0, len(decoded), size):
                 batch = dict(enumerate(decoded[start : start + size]))
-                for prediction in (await engine.predict_batch(batch, size, PredictOptions())).values():
+                for prediction in (await engine.predict_batch(batch, size, PredictOptions(), lambda: None)).values():
                     PredictResponse.of(prediction, engine.model, "", with_pngs=False).model_dump(mode="json")
             return len(images) / (time.perf_counter() - began)
         finally:

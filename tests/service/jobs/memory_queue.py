@@ -1,4 +1,4 @@
-"""A queue in memory: for tests."""
+"""A queue in memory."""
 
 from collections import deque
 

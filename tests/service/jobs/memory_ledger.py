@@ -1,14 +1,15 @@
-"""The ledger in memory: for tests, and as the plain statement of what the Redis scripts do."""
+"""The ledger in memory: the plain statement of what the Redis scripts do."""
 
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from secrets import token_hex
 
 from service.jobs.errors import ConflictError, ExpiredJobError, UnknownJobError
 from service.jobs.job import Chunk, Job, JobStatus, Lane, Segment
 from service.jobs.ledger import FAULT_LIMIT, LOSS_LIMIT, OFFER_S, Claim, Offer, Refused
-from service.jobs.memory_entry import Entry
+from tests.service.jobs.memory_entry import Entry
 
 
 class MemoryLedger:
@@ -20,6 +21,7 @@ class MemoryLedger:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self._identity = token_hex(16)
         self._lock = threading.Condition(threading.RLock())
         self._entries: dict[str, Entry] = {}
         self._gone: set[str] = set()
@@ -29,6 +31,10 @@ class MemoryLedger:
 
     def ping(self) -> None:
         """Memory is always there."""
+
+    def identity(self) -> str:
+        """See `Ledger.identity`."""
+        return self._identity
 
     def create(self, job: Job, *, refused: Refused | None = None, claim: Claim | None = None) -> str:
         """See `Ledger.create`."""
@@ -203,7 +209,7 @@ class MemoryLedger:
         """See `Ledger.exists`."""
         return [job_id in self._entries for job_id in job_ids]
 
-    def acquire(self, name: str, owner: str, hold_s: float) -> bool:  # noqa: ARG002 the interface's arguments
+    def acquire(self, name: str, owner: str, hold_s: float) -> bool:
         """One process has nobody to lock out."""
         return True
 
