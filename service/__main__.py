@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from models.errors import InvalidBundleError
 from service.commands import anomaly_map, batch, bundle, calibrate, predict, purge, serve, worker
+from service.inference.sandbox import close_to_others
 from service.settings import Settings, misspelt, variable_of
 from service.version import VERSION
 
@@ -23,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    close_to_others()  # first of all: decoders of another process of ours may be at work already
     parser = argparse.ArgumentParser(
         prog="python -m service",
         description="Findings and anomaly maps from frontal chest radiographs. For research use only.",

@@ -17,7 +17,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _DEFAULT_BUNDLE = _ROOT / "models" / "bundles" / "default"
 
 # What an interpreter may need to start at all. Nothing else of our environment reaches a decoder process, so that a
-# hijacked decoder finds no secret there.
+# hijacked decoder finds no secret in its own.
 _STARTUP_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG", "LC_ALL")
 
 
@@ -36,7 +36,7 @@ class Settings(BaseSettings):
 
     upload_limit_bytes: int = Field(default=64 * _MIB, gt=0, description="largest file, alone or in a job")
     upload_memory_bytes: int = Field(default=512 * _MIB, gt=0, description="bodies of all requests together")
-    upload_timeout_s: float = Field(default=120.0, gt=0, description="time a client has to send its body")
+    upload_timeout_s: float = Field(default=120.0, gt=0, description="time for a body; of a job, for each piece")
     pixel_limit_px: int = Field(default=64_000_000, gt=0, description="largest picture, in pixels")
 
     decode_workers: int = Field(default=2, ge=1, description="files decoded at once; one spare process stands by")
@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     decode_recycle_after: int = Field(default=200, ge=1, description="files a decoder process sees in its life")
 
     inference_workers: int = Field(default=1, ge=1, description="graphs run at once")
-    inference_threads: int = Field(default=0, ge=0, description="threads of one graph run; 0: one a core")
+    inference_threads: int = Field(default=0, ge=0, description="threads of one graph run; 0: one a physical core")
     queue_limit: int = Field(default=32, ge=1, description="requests inside the engine; one more is overloaded")
     rounds_limit: int = Field(default=8, ge=1, le=8, description="largest `rounds` of an anomaly map")
     engine: Literal["local", "queue"] = Field(
@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(default=None, pattern="^(redis|rediss|unix)://", description="None: a private Redis")
     store_url: str | None = Field(default=None, description="folder or fsspec address; None: `uploads` in data_dir")
     workers: int | None = Field(default=None, ge=0, description="beside serve; None: 1 with the private Redis, else 0")
-    batch_size: int = Field(default=8, ge=1, le=256, description="radiographs that go through the graph together")
+    batch_size: int = Field(default=8, ge=1, le=256, description="radiographs of a chunk")
     map_batch_size: int = Field(default=4, ge=1, le=64, description="the same, for anomaly maps")
     lease_s: float = Field(default=10.0, gt=0, description="after that, a worker that is silent counts as lost")
     watchdog_s: float = Field(default=15.0, gt=0, description="a worker that takes nothing while work waits ends")

@@ -28,5 +28,5 @@ async def livez() -> HealthBody:
 async def readyz(engine: ReadyEngine) -> HealthBody:
     """Whether the model is warm, here or in a worker, and a request would be answered; else 503 `not-ready`."""
     if not await engine.is_served():
-        raise NotReadyError("no worker is there to answer")
+        raise NotReadyError("nobody is there to answer")
     return HealthBody(status="ready")

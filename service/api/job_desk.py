@@ -1,36 +1,42 @@
 """Jobs as the API sees them: calls to ledger and store leave the event loop, and fail at once while Redis is away."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeVar
 
-from models.errors import OverloadedError, StoreUnavailableError
-from service.jobs.errors import ExpiredJobError, LedgerAwayError
+from models.errors import OverloadedError
+from service.jobs.errors import ExpiredJobError, LedgerAwayError, UnknownJobError
 from service.jobs.intake import Intake, IntakeLimits, Question, new_job_id
-from service.jobs.job import JobStatus
+from service.jobs.job import Job, JobStatus
 from service.jobs.ledger import Ledger
 from service.jobs.packs import job_folder
 from service.jobs.reconciler import Reconciler
 from service.jobs.store import Store
+from service.jobs.unpacking import Unpacking
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _TRY_AGAIN_S = 1.0
 _LEDGER_THREADS = 8
-_FILE_THREADS = 4
-_MAX_INTAKES = 64  # slow clients keep one open for long, at the cost of little but two open files
+_TABLE_THREADS = 2
+_MAX_INTAKES = 64  # slow clients keep one open for long, at the cost of little but two open files and a thread
+_UNPACKED_AT_ONCE = 4
 
 
 class JobDesk:
     """Takes jobs in and tells of them.
 
-    Its threads are its own: while Redis hangs, they wait and nobody else does. Those that unpack archives and write
-    tables are others than those that ask the ledger: how far a job is, is told whatever is being taken in.
+    Its threads are its own: while Redis hangs, they wait and nobody else does. Those that ask the ledger, those that
+    take jobs in and those that write tables are not the same: how far a job is, is told whatever is being taken in. An
+    intake does one thing at a time and there is a thread for each, so that none waits while another is unpacked.
 
     Args:
         clock: seconds since the epoch.
@@ -50,7 +56,9 @@ class JobDesk:
         self._limits = limits
         self._clock = clock
         self._ledger_threads = ThreadPoolExecutor(_LEDGER_THREADS, thread_name_prefix="jobs")
-        self._file_threads = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="job-files")
+        self._intake_threads = ThreadPoolExecutor(_MAX_INTAKES, thread_name_prefix="job-intake")
+        self._table_threads = ThreadPoolExecutor(_TABLE_THREADS, thread_name_prefix="job-table")
+        self._unpacking = Unpacking(_UNPACKED_AT_ONCE)
         self._num_intakes = 0
         self._stop = threading.Event()
         self._away_until = 0.0
@@ -64,7 +72,8 @@ class JobDesk:
         """Let go of everything; jobs go on elsewhere, or when the service is back."""
         self.closing.set()
         self._stop.set()
-        for threads in (self._ledger_threads, self._file_threads):
+        self._unpacking.stop()
+        for threads in (self._ledger_threads, self._intake_threads, self._table_threads):
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def ask(self, question: Callable[[], T]) -> T:
@@ -83,8 +92,12 @@ class JobDesk:
             raise
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Run what reads or writes files, which may take long, and has nothing to do with Redis."""
-        return await _run(self._file_threads, work)
+        """Run a step of an intake, which may take long, and has nothing to do with Redis."""
+        return await _run(self._intake_threads, work)
+
+    async def run_table(self, work: Callable[[], T]) -> T:
+        """Run what writes a table; a few are written at once."""
+        return await _run(self._table_threads, work)
 
     async def status(self, job_id: str) -> JobStatus:
         """Raises: UnknownJobError, ExpiredJobError, StoreUnavailableError."""
@@ -103,7 +116,7 @@ class JobDesk:
         try:
             await self.ask(self.ledger.ping)
             await self.run(self.store.require_room)
-            intake = Intake(self.store, self._limits, new_job_id())
+            intake = Intake(self.store, self._limits, new_job_id(), self._unpacking)
             try:
                 yield intake
             except BaseException:
@@ -117,10 +130,20 @@ class JobDesk:
 
         def accept() -> JobStatus:
             claim = None if key is None else intake.claim(key, question)
-            job_id = intake.commit(self.ledger, question, claim, self._clock())
-            with suppress(StoreUnavailableError):  # accepted is accepted; the reconciler will send it
+            now, total = self._clock(), intake.num_items
+            job_id = intake.commit(self.ledger, question, claim, now)
+            try:
                 self._reconciler.feed(question.lane)
-            return self.ledger.status(job_id)
+            except Exception:  # noqa: BLE001 accepted is accepted: told anything else, a client may send it all again
+                _log.exception("an accepted job waits for the reconciler")
+            try:
+                return self.ledger.status(job_id)
+            except (UnknownJobError, ExpiredJobError):
+                raise  # an earlier job under the same key, or one that somebody has deleted by now
+            except Exception:  # noqa: BLE001 as above
+                _log.exception("an accepted job is told of as it was sent")
+                job = Job(job_id, question.task, total, question.batch_size, now, question.lane, question.options)
+                return JobStatus(job, done=0, failed=0)
 
         return await self.ask(accept)
 

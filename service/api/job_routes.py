@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from models.errors import StoreUnavailableError
 from service.api.job_desk import JobDesk
@@ -44,6 +45,12 @@ def get_desk(request: Request) -> JobDesk:
 
 
 Desk = Annotated[JobDesk, Depends(get_desk)]
+
+
+async def known_status(job_id: str, desk: Desk, response: Response) -> JobStatus:
+    """Asked before a stream begins: afterwards there is no other answer. Raises as `JobDesk.status`."""
+    response.headers["Cache-Control"] = "no-store"  # beside `no-cache`, which streams of events have of themselves
+    return await desk.status(job_id)
 
 
 @router.post(
@@ -120,21 +127,24 @@ async def job_results(
         return StreamingResponse(to_csv(rows, table), media_type=media_type)
     if not status.is_over:
         raise ConflictError("the job is not over; a Parquet file is written once, at its end")
-    file = await desk.run(partial(write_table, rows, table, desk.scratch))
+    try:
+        file = await desk.run_table(partial(write_table, rows, table, desk.scratch))
+    except FileNotFoundError as error:
+        await desk.status(job_id)  # purged while it was read, says who knows
+        raise StoreUnavailableError("the rows cannot be read now") from error
     return TableResponse(file, f"{job_id}.parquet")
 
 
 @router.get(
     "/jobs/{job_id}/events",
-    response_class=StreamingResponse,
+    response_class=EventSourceResponse,
     responses=problem_responses(*_JOB_PROBLEMS),
     dependencies=_NO_QUERY,
 )
-async def events(job_id: str, desk: Desk) -> Response:
+async def events(desk: Desk, status: Annotated[JobStatus, Depends(known_status)]) -> AsyncIterator[ServerSentEvent]:
     """Progress as server-sent events until the job is over: `progress`, at last `end`, each with the job as JSON."""
-    status = await desk.status(job_id)
-    stream: AsyncIterator[bytes] = job_events(desk, status)
-    return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    async for event in job_events(desk, status):
+        yield event
 
 
 @router.post(

@@ -56,8 +56,9 @@ _ROWS = (
         "not-a-chest-radiograph",
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "Not a chest radiograph",
-        "The DICOM header names another modality than CR, DX or DR, or another part of the body, or the picture does "
-        "not look like a frontal chest radiograph. `reasons` names what was found.",
+        "The DICOM header names another modality than CR, DX or DR, another part of the body, or raw data that are "
+        "still to be processed; or the picture does not look like a frontal chest radiograph. `reasons` names what was "
+        "found.",
         "Send a frontal chest radiograph. If the picture is one and the gate is wrong, repeat with `gate=off`.",
     ),
     Problem(
@@ -65,7 +66,8 @@ _ROWS = (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "The upload is too large",
         "The request body has more bytes than the service accepts; they are counted while they arrive.",
-        "Compress the image without loss, or ask the operator to raise THORASCOPE_UPLOAD_LIMIT_BYTES.",
+        "Compress the image without loss, or ask the operator to raise THORASCOPE_UPLOAD_LIMIT_BYTES; for a whole job, "
+        "send several, or have THORASCOPE_JOB_LIMIT_BYTES and THORASCOPE_JOB_LIMIT_FILES raised.",
     ),
     Problem(
         "image-too-large",
@@ -96,14 +98,17 @@ _ROWS = (
         "upload-timeout",
         HTTPStatus.REQUEST_TIMEOUT,
         "The upload took too long",
-        "The request body did not arrive in full within the time allowed.",
+        "The request body did not arrive in full within the time allowed; that of a job may take longer, as long as it "
+        "neither pauses nor comes at less than 16 KiB a second.",
         "Repeat over a faster connection, or ask the operator to raise THORASCOPE_UPLOAD_TIMEOUT_S.",
     ),
     Problem(
         "overloaded",
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The service is busy",
-        "As many requests as the service takes at once are being worked on; this one was refused without waiting.",
+        "The service has as many requests or upload bytes in hand as it takes at once, and refused this one without "
+        "waiting; or no decoder process could be started for some seconds; or, with THORASCOPE_ENGINE=queue, no worker "
+        "answered in time.",
         "Repeat after the time in `Retry-After`.",
         retry_after_s=1,
     ),
@@ -111,7 +116,8 @@ _ROWS = (
         "not-ready",
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The service is not ready",
-        "The service is shutting down, no worker is there where workers answer, or the model is still being loaded. "
+        "The service is shutting down, no worker is there where workers answer, no decoder process where "
+        "this one does, or the model is still being loaded. "
         "`serve` listens only once its model is loaded: until then connections are refused.",
         "Repeat after the time in `Retry-After`; poll /readyz.",
         retry_after_s=5,
@@ -120,7 +126,8 @@ _ROWS = (
         "store-unavailable",
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The job store is unreachable",
-        "Jobs cannot be taken or looked up now. /predict and /anomaly-map do not need the store and still work.",
+        "Jobs cannot be taken or looked up now. With THORASCOPE_ENGINE=local, /predict and /anomaly-map still work; "
+        "with queue they answer this too, and also where every worker was lost over the image.",
         "Repeat after the time in `Retry-After`.",
         retry_after_s=5,
     ),
@@ -149,7 +156,7 @@ _ROWS = (
         "out-of-storage",
         HTTPStatus.INSUFFICIENT_STORAGE,
         "The disk is nearly full",
-        "The upload store has no room for this job; nothing of it was kept.",
+        "The upload store has no room for what was sent; nothing of it was kept.",
         "Purge finished jobs (`python -m service purge`), or ask the operator for a larger disk.",
     ),
     Problem(

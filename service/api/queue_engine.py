@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from models.errors import (
     ThorascopeError,
     UploadTooLargeError,
 )
+from service.api.errors import NotReadyError
 from service.inference.answer_messages import anomaly_from_frame, prediction_from_frame
 from service.inference.answers import Anomaly, AnomalyOptions, Prediction, PredictOptions
 from service.inference.served import served_model
@@ -47,6 +49,7 @@ class QueueEngine:
         self._threads = ThreadPoolExecutor(settings.queue_limit, thread_name_prefix="ask")
         self._num_inside = 0
         self._is_ready = False
+        self._closing = threading.Event()
 
     @property
     def is_ready(self) -> bool:
@@ -65,8 +68,9 @@ class QueueEngine:
         self._is_ready = True
 
     async def close(self) -> None:
-        """Let running requests finish."""
+        """Wait for no answer any more; what was asked is cleared away."""
         self._is_ready = False
+        self._closing.set()
         self._threads.shutdown(wait=False)
 
     async def predict(self, content: bytes, options: PredictOptions) -> Prediction:
@@ -140,6 +144,8 @@ class QueueEngine:
         """Until the job is over. A signal may be lost, or never be sent; it only saves a look at the ledger."""
         deadline = time.monotonic() + self._settings.queue_timeout_s
         while (left := deadline - time.monotonic()) > 0:
+            if self._closing.is_set():
+                raise NotReadyError("the service is shutting down")
             if self._ledger.wait(job_id, min(left, _TURN_S)) or self._ledger.status(job_id).is_over:
                 return
         raise OverloadedError(f"no worker answered within {self._settings.queue_timeout_s:g} s")

@@ -28,6 +28,8 @@ _UPLOAD_PROBLEMS = (
     "upload-timeout",
     "overloaded",
     "not-ready",
+    "store-unavailable",  # this one and the next where workers answer
+    "out-of-storage",
 )
 
 
@@ -97,9 +99,10 @@ async def anomaly_map(
     query: Annotated[AnomalyQuery, Query()],
     request: Request,
 ) -> Response:
-    """Where one frontal chest radiograph departs from normal anatomy.
+    """Where one frontal chest radiograph differs from what a masked autoencoder paints.
 
-    As `image/png`, the map alone at source size; as `application/x-npz`, the float arrays at model size.
+    Measured against normal radiographs. As `image/png`, the map alone at source size; as `application/x-npz`, the float
+    arrays at model size.
     """
     check_map(query.masks, query.rounds, engine.model, request.app.state.settings.rounds_limit, "query")
     options = AnomalyOptions(
@@ -118,6 +121,7 @@ async def anomaly_map(
     return Response(body.model_dump_json(), media_type=JSON)
 
 
+@model_router.head("/models", include_in_schema=False)
 @model_router.get("/models", responses=problem_responses("not-ready"))
 async def models(engine: ReadyEngine) -> ModelsResponse:
     """What is served: names, thresholds, findings, and the masks that an anomaly map may be asked for."""

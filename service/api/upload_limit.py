@@ -1,6 +1,7 @@
 """A bound on request bodies: their bytes, their time, and the memory of all of them together."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers
@@ -12,6 +13,9 @@ from service.api.errors import UploadTimeoutError
 # Boundaries and part headers come on top of the file whose size is limited.
 MULTIPART_ALLOWANCE_BYTES = 16 * 1024
 _STREAM_ALLOWANCE_BYTES = 64 * 2**20  # of a hundred thousand parts
+
+# Of a stream: a client that is slower for long holds a place that another could have.
+_LEAST_BYTES_PER_S = 16 * 1024
 
 # A client that is refused in the middle of its body sees a broken connection, not the answer, unless somebody takes
 # what it has already sent; but not for ever.
@@ -26,8 +30,9 @@ class UploadLimitMiddleware:
         limit_bytes: largest file; a body may be a little longer, for its multipart frame.
         memory_bytes: all bodies in memory together; a request that would exceed it is refused as overloaded.
         timeout_s: time for one body to arrive in full.
-        streams: paths whose bodies go to disk as they arrive, and their limits in bytes. They take no memory, and as
-            long as they need, if only every piece comes in time.
+        streams: paths whose bodies go to disk as they arrive, and their limits in bytes. They take no memory, and may
+            take long: `timeout_s` for each piece, and for all of them so much beyond the time of a slow line. What the
+            service does with a piece takes none of it.
     """
 
     def __init__(
@@ -73,7 +78,7 @@ class _MeteredBody:
         declared = headers.get("content-length", "")
         self._declared_bytes = int(declared) if declared.isdecimal() and len(declared) < 19 else None
         self._waits_for_continue = headers.get("expect", "").lower() == "100-continue"
-        self._deadline: float | None = None
+        self._left_s = account.timeout_s
         self._complete = False
         self.num_bytes = self.held_bytes = 0
 
@@ -103,20 +108,29 @@ class _MeteredBody:
         limit = self._limit_bytes - (_STREAM_ALLOWANCE_BYTES if self._is_stream else MULTIPART_ALLOWANCE_BYTES)
         return f"the upload is larger than {limit} bytes"
 
+    @property
+    def _too_slow(self) -> str:
+        limit = f"{self._account.timeout_s:g} s"
+        return f"the body pauses for {limit}, or is too slow" if self._is_stream else f"the body took more than {limit}"
+
     def _count(self, num_bytes: int) -> None:
         self.num_bytes += num_bytes
-        if not self._is_stream:
+        if self._is_stream:
+            self._left_s += num_bytes / _LEAST_BYTES_PER_S
+        else:
             self.held_bytes += num_bytes
             self._account.held_bytes += num_bytes
 
     async def _next(self) -> Message:
-        if self._deadline is None or self._is_stream:
-            self._deadline = asyncio.get_running_loop().time() + self._account.timeout_s
+        """What comes next, in the time that is left; a client that is ahead of it may still not pause for longer."""
+        started = time.monotonic()
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout(min(self._left_s, self._account.timeout_s)):
                 return await self._receive()
         except TimeoutError as error:
-            raise UploadTimeoutError(f"the body did not arrive within {self._account.timeout_s:g} s") from error
+            raise UploadTimeoutError(self._too_slow) from error
+        finally:
+            self._left_s -= time.monotonic() - started
 
     async def _drain(self) -> None:
         """Take what the client has sent already, keeping none of it."""

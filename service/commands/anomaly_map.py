@@ -1,4 +1,4 @@
-"""`python -m service anomaly-map FILE...`: where radiographs depart from normal anatomy, without a server."""
+"""`python -m service anomaly-map FILE...`: where radiographs differ from what a masked autoencoder paints."""
 
 import argparse
 import asyncio

@@ -33,11 +33,11 @@ def run(_options: argparse.Namespace, settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM, then let running requests finish.
 
     Returns:
-        0 after such a signal, 1 where the service could not start, 2 where another one has the data folder.
+        0 after such a signal, 1 where the service could not start, 2 where the data folder cannot be had.
     """
     configure_logging(settings.log_level)
-    # From here on a signal is for the server. uvicorn raises the one that stopped it once more when it is done; by then
-    # all is put away, or is being: leave in peace.
+    # From here on a signal is for the server, which raises the one that stopped it once more when it is done: leave in
+    # peace. Another one after that does not wait until all is put away.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave_before_serving)
     try:
@@ -72,6 +72,8 @@ def _serve(settings: Settings, parts: JobParts | None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: None)
     server.run()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return 0 if server.started else 1
 
 

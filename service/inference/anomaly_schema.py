@@ -20,7 +20,7 @@ from service.inference.schemas import (
 
 
 class AnomalyBody(Body):
-    """How far the picture departs from normal anatomy.
+    """How far the picture differs from what a masked autoencoder paints, measured against normal radiographs.
 
     `score` is the mean calibrated map over the picture, in standard deviations above normal (of a bundle without
     references, in its difference from the painting, 0 to 1). `percentile` is its place among the bundle's normal

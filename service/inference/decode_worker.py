@@ -27,6 +27,7 @@ class DecodeLimits:
         memory_bytes: address space of a decoder process, its libraries included.
         upload_bytes: largest file.
         start_s: time for a process to start and import its decoders.
+        take_s: time in which a process has to be had; a lost one is replaced in less, where the machine has room.
     """
 
     wall_s: float = 30.0
@@ -34,6 +35,7 @@ class DecodeLimits:
     memory_bytes: int = 3 * 2**30
     upload_bytes: int = 64 * 2**20
     start_s: float = 120.0
+    take_s: float = 10.0
 
 
 class DecodeWorker:

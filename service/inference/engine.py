@@ -34,7 +34,9 @@ class Engine(Protocol):
         """
 
     async def map_anomalies(self, content: bytes, options: AnomalyOptions) -> Anomaly:
-        """Where the radiograph in `content` departs from normal anatomy.
+        """Where the radiograph in `content` differs from what a masked autoencoder paints.
+
+        Measured against normal radiographs.
 
         Raises:
             ThorascopeError: as `predict`; `InvalidRequestError` for masks the bundle does not list, or where it has

@@ -82,8 +82,8 @@ class LocalEngine:
         return self._is_ready
 
     async def is_served(self) -> bool:
-        """By this process, once it is ready."""
-        return self._is_ready
+        """By this process, once it is ready, and while it has a process to decode with."""
+        return self._is_ready and self._pool.is_alive
 
     async def start(self) -> None:
         """Start the decoder processes and run each graph once."""

@@ -1,15 +1,24 @@
-"""What a decoder process gives up before it sees the first untrusted byte."""
+"""What a decoder process gives up before it sees the first untrusted byte.
+
+What a decoder that a file has taken over can still do: read what its user can read, uploads and results of jobs in a
+folder too; remove, rename or empty what that user can; start copies of itself; and reach into those processes of its
+user that are not closed to others. Ours are, once they have started; the private Redis and strangers' are not. So the
+service should run as a user of its own, and not as root, to whom nothing is closed.
+"""
 
 import ctypes
 import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from service.inference.seccomp import install_filter
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +28,39 @@ class Sandbox:
     dies_with_parent: bool
     memory_limited: bool
     network_denied: bool
+    closed_to_others: bool
 
 
 def enter_sandbox(*, parent_pid: int, memory_bytes: int) -> Sandbox:
-    """Bind this process to its parent's life, limit its memory, and take files, core dumps and the network from it.
+    """Bind this process to its parent's life, limit its memory, close it to others.
+
+    It can write nothing into files, and opens no network connection. Short of memory, the kernel ends it before others.
 
     Leaves the process if the parent is gone already.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which lets running requests finish
     dies_with_parent = _die_with_parent(parent_pid)
+    _offer_to_memory_killer()  # before the process is closed: that takes this file from it, too
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     return Sandbox(
-        dies_with_parent=dies_with_parent, memory_limited=_limit_memory(memory_bytes), network_denied=install_filter()
+        dies_with_parent=dies_with_parent,
+        memory_limited=_limit_memory(memory_bytes),
+        network_denied=install_filter(),
+        closed_to_others=close_to_others(),
     )
+
+
+def close_to_others() -> bool:
+    """Keep the memory, environment and open files of this process from others of its user; whether the system can.
+
+    It lasts until the next `exec`: a program closes itself, as soon as it runs. Nothing is kept from root. Debuggers of
+    the same user are shut out too, and no core is dumped.
+    """
+    if sys.platform != "linux":
+        return False
+    closed: bool = ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
+    return closed
 
 
 def allow_cpu_s(seconds: int) -> None:
@@ -50,6 +78,11 @@ def _die_with_parent(parent_pid: int) -> bool:
     if os.getppid() != parent_pid:  # it died before the call above
         raise SystemExit(1)
     return bound
+
+
+def _offer_to_memory_killer() -> None:
+    with suppress(OSError):  # macOS
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def _limit_memory(memory_bytes: int) -> bool:

@@ -17,34 +17,53 @@ _RET_ERRNO = 0x00050000
 _RET_KILL_PROCESS = 0x80000000
 _X32_BIT = 0x40000000  # x86-64 kernels take a second numbering of the same calls
 
-# Offsets in struct seccomp_data.
-_OFFSET_NR, _OFFSET_ARCH = 0, 4
+# Offsets in struct seccomp_data; of the first argument the lower half, which comes first on both machines.
+_OFFSET_NR, _OFFSET_ARCH, _OFFSET_ARGUMENT = 0, 4, 16
 # Classic BPF: load a word, jump if equal, jump if greater or equal, return a constant.
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 
-# Network: `socket`; io_uring could open one without the call. The rest: no new programs, no reaching into others.
+# Network: `socket`; io_uring could open one without the call. No new programs. Of other processes no memory, no
+# descriptors, no limits; to them no signals, but for those that the owner of a descriptor gets (F_SETOWN, F_SETSIG).
+# What /proc shows is no matter of calls: `sandbox.close_to_others`.
 _DENIED = {
     "x86_64": {
         "socket": 41,
         "execve": 59,
-        "execveat": 322,
+        "kill": 62,
         "ptrace": 101,
+        "rt_sigqueueinfo": 129,
+        "tkill": 200,
+        "tgkill": 234,
+        "rt_tgsigqueueinfo": 297,
         "process_vm_readv": 310,
         "process_vm_writev": 311,
-        "io_uring_setup": 425,
         "bpf": 321,
+        "execveat": 322,
+        "pidfd_send_signal": 424,
+        "io_uring_setup": 425,
+        "pidfd_open": 434,
+        "pidfd_getfd": 438,
     },
     "aarch64": {
+        "ptrace": 117,
+        "kill": 129,
+        "tkill": 130,
+        "tgkill": 131,
+        "rt_sigqueueinfo": 138,
         "socket": 198,
         "execve": 221,
-        "execveat": 281,
-        "ptrace": 117,
+        "rt_tgsigqueueinfo": 240,
         "process_vm_readv": 270,
         "process_vm_writev": 271,
-        "io_uring_setup": 425,
         "bpf": 280,
+        "execveat": 281,
+        "pidfd_send_signal": 424,
+        "io_uring_setup": 425,
+        "pidfd_open": 434,
+        "pidfd_getfd": 438,
     },
 }
+_PRLIMIT = {"x86_64": 302, "aarch64": 261}  # for this process, which its first argument calls 0, and for no other
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 
@@ -69,7 +88,13 @@ def build_filter(machine: str) -> bytes:
         program += [(_JUMP_AT_LEAST, 0, 1, _X32_BIT), (_RETURN, 0, 0, deny)]
     for number in _DENIED[machine].values():
         program += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, deny)]
-    program.append((_RETURN, 0, 0, _RET_ALLOW))
+    program += [
+        (_JUMP_EQUAL, 0, 3, _PRLIMIT[machine]),
+        (_LOAD, 0, 0, _OFFSET_ARGUMENT),
+        (_JUMP_EQUAL, 1, 0, 0),
+        (_RETURN, 0, 0, deny),
+        (_RETURN, 0, 0, _RET_ALLOW),
+    ]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 

@@ -18,7 +18,7 @@ from service.settings import Settings
 from tests.service.fake_engine import FakeEngine
 from tests.tiny_bundle import write_tiny_bundle
 
-LIMITS = DecodeLimits(wall_s=60.0, cpu_s=30, memory_bytes=3 * 2**30, upload_bytes=2**20, start_s=240.0)
+LIMITS = DecodeLimits(wall_s=60.0, cpu_s=30, memory_bytes=3 * 2**30, upload_bytes=2**20, start_s=240.0, take_s=240.0)
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,12 @@
 
 import ctypes
 import os
+import resource
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,8 @@ CANARY = "Canary^Patient"
 def decode(content: bytes, order: DecodeOrder) -> DecodedUpload:
     """Do what the content names; anything else is decoded as usual."""
     misdeed = MISDEEDS.get(content)
+    if content.startswith(b"parent/"):
+        misdeed = partial(_look_into_parent, content.decode().removeprefix("parent/"))
     if misdeed is not None:
         misdeed()
         raise UnsupportedMediaError("survived")
@@ -36,6 +40,22 @@ def _open_socket() -> None:
         socket.socket()
     except OSError as error:
         raise UnsupportedMediaError(f"refused: {error.errno}") from error
+
+
+def _reach(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except OSError as error:
+        raise UnsupportedMediaError(f"refused: {error.errno}") from error
+
+
+def _look_into_parent(name: str) -> None:
+    path = Path(f"/proc/{os.getppid()}/{name}")
+    _reach(lambda: path.readlink() if name in {"cwd", "fd/0"} else path.open("rb").close())
+
+
+def _limit_parent() -> None:
+    resource.prlimit(os.getppid(), resource.RLIMIT_CORE)
 
 
 def _write_file() -> None:
@@ -83,5 +103,8 @@ MISDEEDS: dict[bytes, Callable[[], object]] = {
     b"write": _write_file,
     b"program": _run_program,
     b"environment": _show_environment,
+    b"abort": os.abort,
+    b"signal": lambda: _reach(lambda: os.kill(os.getppid(), 0)),
+    b"limits": lambda: _reach(_limit_parent),
     b"nap": _nap,
 }

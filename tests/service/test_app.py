@@ -34,7 +34,7 @@ class TestHealth:
         assert {"status": "ready"} == fake_client.get("/readyz").json()
 
     @pytest.mark.parametrize(
-        "path", ["/livez", "/readyz", "/problems", "/problems/overloaded", "/docs", "/openapi.json"]
+        "path", ["/livez", "/readyz", "/problems", "/problems/overloaded", "/docs", "/openapi.json", "/v1/models"]
     )
     def test_a_look_without_a_body_is_answered_alike(self, fake_client, path):
         """HEAD is what some load balancers ask with."""
@@ -141,6 +141,7 @@ class TestDocumentation:
             post = paths[path]["post"]
             properties = post["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
             assert "binary" == properties["image"]["format"]
-            assert {"200", "406", "413", "415", "422", "503"} <= set(post["responses"])
+            assert {"200", "406", "413", "415", "422", "503", "507"} <= set(post["responses"])
+            assert "store-unavailable" in post["responses"]["503"]["description"]
             for status, response in post["responses"].items():
                 assert status == "200" or ["application/problem+json"] == list(response["content"])

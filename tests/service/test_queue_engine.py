@@ -11,20 +11,21 @@ from starlette.testclient import TestClient
 
 from models.errors import InvalidBundleError, StoreUnavailableError, ThorascopeError, UndecodableImageError
 from service.api.app import create_app
+from service.api.errors import NotReadyError
 from service.api.queue_engine import QueueEngine
 from service.inference.answer_messages import failure_to_frame, prediction_from_frame
-from service.inference.answers import ServedModel
+from service.inference.answers import PredictOptions, ServedModel
 from service.inference.wire import BrokenWireError
 from service.jobs.errors import ConflictError
 from service.jobs.folder_store import FolderStore
 from service.jobs.job import Lane
-from service.jobs.memory_ledger import MemoryLedger
-from service.jobs.memory_queue import MemoryQueue
 from service.jobs.reconciler import Reconciler, Retention
 from service.worker.presence import Presence
 from service.worker.pulse import Pulse, PulseLimits
 from service.worker.runner import Holder, Runner
 from service.worker.scorer import Scorer
+from tests.service.jobs.memory_ledger import MemoryLedger
+from tests.service.jobs.memory_queue import MemoryQueue
 
 
 class DeafLedger(MemoryLedger):
@@ -121,6 +122,27 @@ class TestReadiness:
 
         assert (503, "/problems/not-ready") == (before.status_code, before.json()["type"])
         assert 200 == after.status_code
+
+
+class TestClose:
+    def test_nobody_waits_for_an_answer_any_more(self, settings, tmp_path):
+        """A process that is told to stop ends when it has said it would, and leaves nothing in the store."""
+        ledger, store = MemoryLedger(), FolderStore(tmp_path)
+        reconciler = Reconciler(ledger, MemoryQueue(), store, Retention(0, 0), "test", time.time)
+        engine = QueueEngine(settings, ledger, store, reconciler)
+
+        async def ask() -> float:
+            await engine.start()
+            asked = asyncio.create_task(engine.predict(b"image", PredictOptions()))
+            await asyncio.sleep(0.2)
+            started = time.monotonic()
+            await engine.close()
+            with pytest.raises(NotReadyError):
+                await asked
+            return time.monotonic() - started
+
+        assert asyncio.run(ask()) < settings.queue_timeout_s / 4
+        assert [] == list(store.folders("jobs"))
 
 
 class TestFailures:

@@ -11,9 +11,9 @@ ALLOW, DENY, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
 X86_64, AARCH64, I386 = 0xC000003E, 0xC00000B7, 0x40000003
 
 
-def decide(program: bytes, architecture: int, number: int) -> int:
+def decide(program: bytes, architecture: int, number: int, argument: int = 0) -> int:
     """Run the filter as the kernel would, over struct seccomp_data."""
-    data = struct.pack("<II", number, architecture)
+    data = struct.pack("<IIQQ", number, architecture, 0, argument)
     instructions = [struct.unpack("=HBBI", program[at : at + 8]) for at in range(0, len(program), 8)]
     position, loaded = 0, 0
     while True:
@@ -36,6 +36,38 @@ def decide(program: bytes, architecture: int, number: int) -> int:
         pytest.param("x86_64", X86_64, 41, DENY, id="socket"),
         pytest.param("x86_64", X86_64, 59, DENY, id="execve"),
         pytest.param("x86_64", X86_64, 425, DENY, id="io_uring"),
+        *(
+            pytest.param("x86_64", X86_64, number, DENY, id=name)
+            for number, name in [
+                (62, "kill"),
+                (101, "ptrace"),
+                (129, "rt_sigqueueinfo"),
+                (200, "tkill"),
+                (234, "tgkill"),
+                (297, "rt_tgsigqueueinfo"),
+                (310, "process_vm_readv"),
+                (311, "process_vm_writev"),
+                (424, "pidfd_send_signal"),
+                (434, "pidfd_open"),
+                (438, "pidfd_getfd"),
+            ]
+        ),
+        *(
+            pytest.param("aarch64", AARCH64, number, DENY, id=f"{name} on ARM")
+            for number, name in [
+                (117, "ptrace"),
+                (129, "kill"),
+                (130, "tkill"),
+                (131, "tgkill"),
+                (138, "rt_sigqueueinfo"),
+                (240, "rt_tgsigqueueinfo"),
+                (270, "process_vm_readv"),
+                (271, "process_vm_writev"),
+                (424, "pidfd_send_signal"),
+                (434, "pidfd_open"),
+                (438, "pidfd_getfd"),
+            ]
+        ),
         pytest.param("x86_64", X86_64, 0, ALLOW, id="read"),
         pytest.param("x86_64", X86_64, 9, ALLOW, id="mmap"),
         pytest.param("x86_64", X86_64, 0x40000000 + 41, DENY, id="socket by the x32 numbering"),
@@ -48,6 +80,16 @@ def decide(program: bytes, architecture: int, number: int) -> int:
 def test_build_filter__decides(machine, architecture, number, expected):
     """Numbers from the kernel's tables (asm/unistd.h)."""
     assert expected == decide(build_filter(machine), architecture, number)
+
+
+@pytest.mark.parametrize(
+    ("machine", "architecture", "number"), [("x86_64", X86_64, 302), ("aarch64", AARCH64, 261)], ids=["x86", "ARM"]
+)
+def test_build_filter__lets_a_process_limit_itself_alone(machine, architecture, number):
+    """prlimit64 is how a process sets its own limits, too."""
+    program = build_filter(machine)
+
+    assert (ALLOW, DENY) == (decide(program, architecture, number, 0), decide(program, architecture, number, 1234))
 
 
 def test_build_filter__knows_its_machines():

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from service.commands import serve
+from tests.service.fake_engine import FakeEngine
+
 ROOT = Path(__file__).parents[2]
 START_S, STOP_S = 120, 60
 
@@ -127,6 +130,57 @@ def test_serve__leaves_no_orphans_when_it_is_killed(service):
     service.process.wait(STOP_S)
 
     assert wait_until_gone(service.decoders)
+
+
+def test_serve__says_that_it_cannot_write_its_data_folder_and_how_to_choose_another(tmp_path):
+    """In one line; nothing is started over such a folder."""
+    (tmp_path / "file").touch()
+    told = environment(tmp_path / "none", tmp_path / "file" / "data", 0)
+    del told["THORASCOPE_REDIS_URL"]
+    process = subprocess.run(
+        [sys.executable, "-m", "service", "serve"],
+        cwd=ROOT,
+        env=told,
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
+    )
+
+    assert (2, 1) == (process.returncode, len(process.stderr.splitlines())), process.stderr
+    assert f"{tmp_path / 'file' / 'data'} cannot be written to" in process.stderr
+    assert "THORASCOPE_DATA_DIR" in process.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what /proc shows of a process is Linux' affair")
+def test_serve__is_closed_to_others_of_its_user(tmp_path):
+    """Though it may have no decoders of its own, its workers' are beside it."""
+    (tmp_path / "file").touch()
+    program = (
+        "import ctypes; from pathlib import Path; from service.commands import serve; from service.settings import *;"
+        f"status = serve.run(None, Settings(data_dir=Path({str(tmp_path / 'file' / 'data')!r})));"
+        "print(status, ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    )
+    command = [sys.executable, "-c", program]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert "2 0\n" == process.stdout, process.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve__a_signal_after_the_last_answer_ends_it_at_once(monkeypatch, bundle, settings, number):
+    """What is still to be put away may take long; who says it twice means it."""
+    monkeypatch.setattr(serve._Server, "run", lambda _server: signal.raise_signal(number))
+    monkeypatch.setattr(serve, "_engine", lambda *_: FakeEngine(bundle))
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        serve._serve(settings.model_copy(update={"port": 0}), None)
+        after = signal.getsignal(number)
+    finally:
+        for restored, handler in before.items():
+            signal.signal(restored, handler)
+
+    assert {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}[number] == after
 
 
 def test_serve__says_that_its_port_is_taken_and_how_to_choose_another(tmp_path):

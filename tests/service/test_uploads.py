@@ -152,7 +152,7 @@ class TestUploadLimitMiddleware:
     """The middleware by itself, over an application that only reads."""
 
     @staticmethod
-    def run(messages, headers=(), **limits):
+    def run(messages, headers=(), pause_s=0.0, work_s=0.0, **limits):
         """Feed ASGI messages in; returns what the application read and the middleware afterwards."""
         read = []
 
@@ -160,18 +160,18 @@ class TestUploadLimitMiddleware:
             while True:
                 message = await receive()
                 read.append(len(message["body"]))
+                await asyncio.sleep(work_s)
                 if not message["more_body"]:
                     return
 
         async def receive():
-            if not messages:
-                await asyncio.sleep(3600)
+            await asyncio.sleep(pause_s if messages else 3600)
             return messages.pop(0)
 
         middleware = UploadLimitMiddleware(
             application, **{"limit_bytes": 100_000, "memory_bytes": 100_000, "timeout_s": 10.0} | limits
         )
-        asyncio.run(middleware({"type": "http", "headers": list(headers)}, receive, None))
+        asyncio.run(middleware({"type": "http", "headers": list(headers), "path": "/stream"}, receive, None))
         return read, middleware
 
     @staticmethod
@@ -196,6 +196,29 @@ class TestUploadLimitMiddleware:
         """A slow client must not hold its memory for ever."""
         with pytest.raises(UploadTimeoutError):
             self.run(self.body(10, 20)[:1], timeout_s=0.05)
+
+    def test_a_stream_that_comes_in_drops_is_given_up(self):
+        """Each of them in time; but a client that sends a byte now and then would keep others from their jobs."""
+        with pytest.raises(UploadTimeoutError, match="slow"):
+            self.run(self.body(*[1] * 20), pause_s=0.03, timeout_s=0.1, streams={"/stream": 10**6})
+
+    def test_a_stream_that_comes_at_a_fair_rate_may_take_long(self):
+        """Longer than a body that is held in memory."""
+        sizes = [4096] * 10
+        read, _ = self.run(self.body(*sizes), pause_s=0.03, timeout_s=0.1, streams={"/stream": 10**6})
+
+        assert sizes == read
+
+    def test_a_stream_that_was_fast_may_not_pause_for_that(self):
+        """Who is ahead of the clock has still to send."""
+        with pytest.raises(UploadTimeoutError, match="pauses"):
+            self.run(self.body(10**6, 1)[:1], timeout_s=0.05, streams={"/stream": 10**7})
+
+    def test_what_the_service_does_with_a_stream_takes_none_of_its_time(self):
+        """An archive is unpacked for as long as it needs."""
+        read, _ = self.run(self.body(1, 1, 1), work_s=0.2, timeout_s=0.1, streams={"/stream": 10**6})
+
+        assert [1, 1, 1] == read
 
     def test_what_is_sent_beyond_the_limit_is_taken_and_dropped(self):
         """A client that is cut off while sending would see a broken connection instead of the answer."""
