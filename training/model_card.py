@@ -42,6 +42,10 @@ SOURCES = (
 )
 
 
+LICENCE = (
+    "These images keep their own terms. The weights that come with Thorascope's repository are under Apache-2.0, as",
+    "its code.",
+)
 AVERAGED = "- The classifier's logits are the mean of those parts' logits."
 PURPOSE = (
     "Scores a frontal chest radiograph for the 14 findings of ChestX-ray14 (`classifier.onnx`, with a map of each)",
@@ -53,7 +57,8 @@ CAVEATS = (
     "  to calibrate on its own (`python -m service calibrate`).",
     "- Labels of ChestX-ray14 were mined from reports and are partly wrong; most Pneumonia images came from one",
     "  collection.",
-    "- Sources, sexes, ages and views differ: `docs/science.md` has AUROC by each, children by themselves.",
+    "- Sources, sexes, ages and views differ: `docs/science.md` has AUROC by sex, age and view, by two of the",
+    "  carriers, and of Pneumonia in the two collections of children.",
     "- `covidrad_rsna_normal` are NIH images of unknown patients, used without labels in pre-training and, where said",
     "  so above, as normals. None of them is a held-out image; some may show patients of those, or of references.",
     "- Boxes show what moved the score (`docs/saliency.md`). They outline no lesions; `docs/science.md` has what was",
@@ -117,6 +122,8 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
             "",
             *[f"- {line}" for line in SOURCES],
             "",
+            *LICENCE,
+            "",
         ]
     )
 
@@ -150,8 +157,8 @@ def _pretraining_words(run: Mapping[str, Any]) -> str:
     else:
         kind = f"momentum contrast, encoder `{recipe['encoder']}`, {recipe['queue']} keys"
     return (
-        f"{kind}, {optim['epochs']} epochs over {run['num_images']} images, batch {optim['batch']} (recipe "
-        f"`{recipe['name']}`)."
+        f"{kind}, a schedule of {optim['epochs']} epochs over {run['num_images']} images, batch {optim['batch']} "
+        f"(recipe `{recipe['name']}`)."
     )
 
 

@@ -232,7 +232,7 @@ def test_a_committee_serves_the_mean_of_its_members(tmp_path, material):
     stored = {one.name for one in onnx.load(tmp_path / "classifier.onnx").graph.initializer}
     assert {"network.members.1.head.supports.half", "network.members.1.head.metric.half"} <= stored  # neither as int8
     assert "It started from: masked autoencoder" in card
-    assert "It started from: momentum contrast, encoder `slim18`, 4096 keys, 7 epochs" in card
+    assert "It started from: momentum contrast, encoder `slim18`, 4096 keys, a schedule of 7 epochs" in card
     assert "- It was cut short." in card
     assert "| `unnamed` | 5 | 0 |" in card
     assert "| `unseen` | 9 | 0 |" in card
