@@ -20,6 +20,9 @@ CHESTXRAY14: tuple[str, ...] = (
     "Hernia",
 )
 
+# One finding under the names of different collections; CheXpert and MIMIC-CXR spell it the second way.
+SYNONYMS = MappingProxyType({"Effusion": "Pleural Effusion", "Pleural Effusion": "Effusion"})
+
 _DISPLAY = MappingProxyType(
     {
         "Effusion": "Pleural effusion",

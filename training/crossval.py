@@ -22,13 +22,12 @@ from training.loop import raised_by_any
 from training.material import Labelled, Sources, labelled, normals, plain
 from training.metrics import AurocReport, auroc_report
 from training.out_of_fold import OUT_OF_FOLD, OutOfFold, write_out_of_fold
+from training.out_of_fold import SUMMARY as SUMMARY  # noqa: PLC0414  # `commands.crossval` has it from here
 from training.recipes.crossval_types import CrossvalRecipe
 from training.recipes.probe_types import ProbeRecipe
 from training.recipes.types import FinetuneRecipe
 from training.run import Run
 from training.selection import logits_of
-
-SUMMARY = "crossval.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +118,9 @@ class _Runs:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One fold: its images, which the member has not seen, and the member's logits (N, F)."""
+    """One fold: its number, its images, which the member has not seen, and the member's logits (N, F)."""
 
+    fold: int
     held: Labelled
     logits: NDArray[np.float32]
 
@@ -153,7 +153,7 @@ def _scored(
     images = plain(held.rows, replace(member, image_size_px=side_px), sources)
     table = statistics_table(member.data, member.normalisation).numpy()
     logits = logits_of(network.to(fabric.device), images, table[held.data.images.part_of], fabric.device)
-    return _Part(held, logits)
+    return _Part(member.held_fold, held, logits)
 
 
 def _joined(parts: Sequence[Sequence[_Part]]) -> OutOfFold:
@@ -164,6 +164,7 @@ def _joined(parts: Sequence[Sequence[_Part]]) -> OutOfFold:
         tuple(row.patient for row in rows),
         np.concatenate([part.held.data.labels for part in parts[0]]),
         np.stack([np.concatenate([part.logits for part in seed]) for seed in parts]),
+        np.repeat([part.fold for part in parts[0]], [len(part.held.rows) for part in parts[0]]),
     )
 
 

@@ -14,6 +14,7 @@ from training.recipes.types import Recipe
 DESCRIPTION = "run.json"
 NETWORK = "network.safetensors"  # beside it, once the run is done
 ROWS = "rows_sha256"
+BUNDLE = "bundle.json"  # as `models.runtime.bundle` calls it, which the mere description of a run need not load
 
 
 def described(recipe: Recipe, rows: Sequence[Row], start: Path | None = None) -> dict[str, Any]:
@@ -50,12 +51,36 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "
     return found
 
 
-def learned_from(network: Path, rows: Sequence[Row]) -> bool:
-    """Whether the `run.json` beside a network says that it was made of these very rows, in their order."""
-    beside = network.parent / DESCRIPTION
-    if network.name != NETWORK or not beside.is_file():
-        return False
-    return bool(json.loads(beside.read_text()).get(ROWS) == _rows_sha256(rows))
+def why_flattered(model: Path, rows: Sequence[Row], dataset: str, split: str) -> str | None:
+    """Why numbers on these rows flatter a model, by what is said of its training; None where nothing speaks for it.
+
+    That its rows were these very ones, in their order, is certain. Some runs say nothing of their rows, and others have
+    more or fewer than are scored; then the names of split and data set tell, and another data set may have that name.
+
+    Args:
+        model: a bundle's folder, or the network of a run, with `run.json` beside it.
+        rows: scored.
+        dataset: their data set's name, as recipes have it.
+        split: theirs.
+    """
+    trained = _trained_by(model)
+    if any(one.get(ROWS) == _rows_sha256(rows) for one in trained):
+        return "the network learned from these very images"
+    recipes = [one["recipe"] for one in trained if dataset in one.get("recipe", {}).get("data", ())]
+    if recipes and split == "train":
+        return f"the network learned from split train of a data set {dataset}, which may be this one"
+    if split == "val" and any(recipe.get("eval_every") for recipe in recipes):
+        return f"the network's epoch was chosen by split val of a data set {dataset}, which may be this one"
+    return None
+
+
+def _trained_by(model: Path) -> list[dict[str, Any]]:
+    """What a bundle says of its classifiers' trainings, or `run.json` of its own."""
+    if (manifest := model / BUNDLE).is_file():
+        said = json.loads(manifest.read_text()).get("provenance", {}).get("finetuning", [])
+        return said if isinstance(said, list) else [said]
+    beside = model.parent / DESCRIPTION
+    return [json.loads(beside.read_text())] if model.name == NETWORK and beside.is_file() else []
 
 
 def _rows_sha256(rows: Sequence[Row]) -> str:

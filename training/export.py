@@ -22,10 +22,12 @@ from models.runtime.manifest import (
 )
 from models.runtime.session import Session, open_session
 from training import parity
+from training.card_sources import images_of
 from training.data.dataset import DataError, Row, label_matrix
 from training.data.packed import read_input
 from training.graph_files import CLASSIFIER, RECONSTRUCTOR, Networks, write_graphs
 from training.lending import lend_weights
+from training.material import require_split
 from training.metrics import auroc_report
 from training.model_card import CardFacts, model_card
 from training.out_of_fold import OutOfFold
@@ -77,8 +79,9 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
 
     Raises:
         training.parity.ParityError: a graph differs from its network.
-        training.data.dataset.DataError: there are fewer than two held-out images.
+        training.data.dataset.DataError: there are fewer than two held-out images, or nobody has split the data.
     """
+    require_split(material.held_out)
     if len(material.held_out) < 2:
         raise DataError("a bundle is measured on held-out images with all labels; there are fewer than two")
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,7 +112,7 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     probabilities = Classifier(manifest, session).probabilities(logits)
     facts = CardFacts(
         report=report,
-        evaluated_on=f"{len(labels)} held-out ChestX-ray14 images of {len(set(patients))} patients",
+        evaluated_on=f"{len(labels)} {_held_out(material)} of {len(set(patients))} patients",
         pretraining=material.pretraining,
         finetuning=material.finetuning,
         fitted_on=fitted.images,
@@ -119,7 +122,7 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     )
     scored = [item for item, row in zip(inputs, material.held_out, strict=True) if not row.labels]
     normals = [read_input(row.file, contract) for row in material.normals]
-    manifest = _with_reference(manifest, painter, painting, (normals, scored), folder)
+    manifest = _with_reference(manifest, painter, painting, (normals, scored), folder, _held_out(material))
     provenance = {
         "pretraining": dict(material.pretraining),
         "finetuning": [dict(one) for one in material.finetuning],
@@ -133,18 +136,23 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     return write_manifest(folder, manifest)
 
 
+def _held_out(material: Material) -> str:
+    return f"held-out {images_of({row.source for row in material.held_out})}"
+
+
 def _with_reference(
     manifest: Manifest,
     spec: ReconstructorSpec,
     session: Session,
     pictures: tuple[Sequence[ModelInput], Sequence[ModelInput]],
     folder: Path,
+    held_out: str,
 ) -> Manifest:
     """pictures: those that give statistics (none: the others do), and held-out ones that give scores."""
     normals, scored = pictures
     reference = fit_reference(manifest, session, normals or scored, scored if normals else None)
     (folder / REFERENCE).write_bytes(dump_reference(reference))
-    description = "held-out ChestX-ray14 images labelled No Finding"
+    description = f"{held_out} labelled No Finding"
     if normals:
         description += f"; statistics by position from {len(normals)} training images labelled so"
     stated = ReferenceSpec(description=description, count=len(scored), file=REFERENCE)

@@ -1,6 +1,6 @@
 """From a recipe's data sets to packed images and labels: which rows, which split, which patients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,7 +96,8 @@ def labelled(recipe: Supervised, sources: Sources, *, held_out: bool = False) ->
         held_out: give the fold that is left out instead of the others.
 
     Raises:
-        DataError: the data sets do not share one vocabulary, or a split that is needed is empty.
+        DataError: the data sets do not share one vocabulary, a split that is needed is empty, or epochs are to be
+            chosen on data that nobody has split.
     """
     datasets = sources.open(recipe)
     first = datasets[0]
@@ -129,6 +130,19 @@ def normals(recipe: ProbeRecipe, sources: Sources) -> list[Row]:
     return [row for row in rows if row.source in recipe.normals]
 
 
+def require_split(rows: Iterable[Row]) -> None:
+    """Refuse rows that are in no split: each split would have them all.
+
+    Raises:
+        DataError: there is one.
+    """
+    if any(not row.split for row in rows):
+        raise DataError(
+            "the data are unsplit: their training images would be the held-out ones, too; give the manifest a column "
+            "`split` that says `train` or `val`, the same for all images of a patient"
+        )
+
+
 def _supervised(recipe: Supervised, dataset: Dataset, split: str) -> list[Row]:
     """Rows of a split whose labels suffice."""
     complete = frozenset(dataset.findings)
@@ -145,6 +159,8 @@ def _fold(row: Row, recipe: Folded) -> int:
 
 
 def _held(recipe: Supervised, datasets: Sequence[Dataset], sources: Sources) -> Held:
+    for dataset in datasets:
+        require_split(dataset.rows)
     chosen = [_permitted(_supervised(recipe, dataset, "val"), sources) for dataset in datasets]
     rows = [row for part in chosen for row in part]
     if not rows:

@@ -6,6 +6,7 @@ from typing import Any
 
 from models.labels import display_name
 from models.runtime.manifest import Manifest
+from training.card_sources import caveats, origins
 from training.metrics import AurocReport
 
 
@@ -34,14 +35,6 @@ class CardFacts:
     by_chance: float
 
 
-# Origin and licence of the images that weights in this repository may be trained on.
-SOURCES = (
-    "`nih_*`, `covidrad_rsna_normal`: NIH ChestX-ray14 (Wang et al. 2017), provided by the NIH Clinical Center.",
-    "`kermany_*`: Kermany et al. 2018, Chest X-Ray Images (Pneumonia), paediatric, commonly cited as CC BY 4.0.",
-    "`wingspan_ctr`: MIT, as its repository states.",
-)
-
-
 LICENCE = (
     "These images keep their own terms. The weights that come with Thorascope's repository are under Apache-2.0, as",
     "its code.",
@@ -52,15 +45,14 @@ PURPOSE = (
     "and paints what a masked autoencoder expects to see (`reconstructor.onnx`). `bundle.json` states the inputs,",
     "thresholds, calibration and hashes.",
 )
-CAVEATS = (
-    "- These images are enriched with disease: probabilities and thresholds are for their prevalence, and a site has",
-    "  to calibrate on its own (`python -m service calibrate`).",
-    "- Labels of ChestX-ray14 were mined from reports and are partly wrong; most Pneumonia images came from one",
-    "  collection.",
-    "- Sources, sexes, ages and views differ: `docs/science.md` has AUROC by sex, age and view, by two of the",
-    "  carriers, and of Pneumonia in the two collections of children.",
-    "- `covidrad_rsna_normal` are NIH images of unknown patients, used without labels in pre-training and, where said",
-    "  so above, as normals. None of them is a held-out image; some may show patients of those, or of references.",
+HELD_OUT = (
+    "- Patients of the held-out images were kept out of what was learned from labels, as far as patients are known.",
+)
+BOXES_TOO = (
+    "- Patients of the held-out images, and patients with a radiologist's box, were kept out of what was",
+    "  learned from labels, as far as patients are known.",
+)
+MAPS = (
     "- Boxes show what moved the score (`docs/saliency.md`). They outline no lesions; `docs/science.md` has what was",
     "  measured.",
     "- The anomaly map shows where a masked autoencoder paints something else than the picture. Read it as a picture",
@@ -71,6 +63,7 @@ CAVEATS = (
 def model_card(manifest: Manifest, facts: CardFacts) -> str:
     """Render the card as Markdown."""
     report = facts.report
+    sources = {name for run in _runs(facts) for name in run["sources"]}
     rows = [
         f"| {display_name(row.finding)} | {row.positives} | {row.negatives} | {_number(row.value)} "
         f"| {_interval(row.low, row.high)} |"
@@ -91,8 +84,7 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
             *_classifiers_lines(facts),
             *[f"- {note}" for note in dict.fromkeys(run["note"] for run in _runs(facts) if run.get("note"))],
             *([AVERAGED] if len(facts.finetuning) > 1 else []),
-            "- Patients of the held-out images, and patients with a radiologist's box, were kept out of what was",
-            "  learned from labels, as far as patients are known.",
+            *(HELD_OUT if _has_learned_from_boxed(facts) else BOXES_TOO),
             "",
             "| images of | without labels | with labels, or as normals |",
             "|---|---|---|",
@@ -116,11 +108,12 @@ def model_card(manifest: Manifest, facts: CardFacts) -> str:
             f"- Expected calibration error on the images of the table: {facts.calibration_error:.3f}; if every",
             f"  probability were right, chance alone would show {facts.by_chance:.3f}."
             + (" Both were fitted on these images, so it flatters." if facts.is_fitted_here else ""),
-            *CAVEATS,
+            *caveats(sources),
+            *MAPS,
             "",
             "## Where the images came from",
             "",
-            *[f"- {line}" for line in SOURCES],
+            *origins(sources),
             "",
             *LICENCE,
             "",
@@ -218,6 +211,11 @@ def _started_from(run: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _is_unlabelled(run: Mapping[str, Any]) -> bool:
     return "decoder" in run["recipe"] or "queue" in run["recipe"]
+
+
+def _has_learned_from_boxed(facts: CardFacts) -> bool:
+    """Whether a supervised run kept patients with a box; older descriptions do not say, and may have."""
+    return any(run["recipe"].get("keep_boxes", True) for run in _runs(facts) if not _is_unlabelled(run))
 
 
 def _runs(facts: CardFacts) -> list[Mapping[str, Any]]:

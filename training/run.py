@@ -88,11 +88,16 @@ class Run:
     def load(self) -> dict[str, Any] | None:
         """The state saved last, or None for a fresh run; lines of the log that it does not know are cut off.
 
+        Of a run that ended before its first checkpoint the log is removed.
+
         Raises:
             CheckpointError: the file is cut short, or no checkpoint of a run.
         """
         path = self.folder / CHECKPOINT
         if not path.exists():
+            if self._is_writer and not self.is_begun:
+                for log in (self.folder / LOG, *self.folder.glob("events.out.tfevents.*")):
+                    log.unlink(missing_ok=True)
             return None
         state = read_state(path)
         if not isinstance(state.get("step"), int):

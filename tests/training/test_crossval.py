@@ -13,13 +13,13 @@ from models.nets.mae import mae
 from tests.training.evaluation.console import run
 from tests.training.execution import ENGINE, alone
 from tests.training.tiny import write_manifest_csv
-from training.crossval import SUMMARY, Execution, crossval, member_of
+from training.crossval import Execution, crossval, member_of
 from training.data.crops import IMAGENET_MEAN, IMAGENET_STD
 from training.data.manifest import read_manifest
 from training.data.splits import fold_of
 from training.description import DESCRIPTION, NETWORK
 from training.material import Sources, labelled, plain
-from training.out_of_fold import OUT_OF_FOLD, read_out_of_fold
+from training.out_of_fold import OUT_OF_FOLD, SUMMARY, read_out_of_fold
 from training.recipes.crossval_types import CrossvalRecipe
 from training.recipes.probe_types import ProbeRecipe
 from training.recipes.types import FinetuneRecipe, Optim
@@ -94,6 +94,7 @@ class TestFiles:
         read, outcome = read_out_of_fold(place[1] / OUT_OF_FOLD), place[2]
 
         assert (outcome.findings, outcome.files, outcome.patients) == (read.findings, read.files, read.patients)
+        assert [fold_of(patient, 2) for patient in outcome.patients] == list(read.folds) == list(outcome.folds)
         assert np.array_equal(read.labels, outcome.labels, equal_nan=True)
         assert read.logits == pytest.approx(outcome.logits, rel=1e-5)
 

@@ -16,13 +16,14 @@ from models.nets.probe import ProbeClassifier, ProbeConfig
 from models.nets.slim_resnet import SlimClassifier, SlimConfig, SlimShape
 from models.nets.vit import VitShape
 from models.runtime.anomaly import AnomalyDetector, complementary_keeps
-from models.runtime.bundle import load_bundle
+from models.runtime.bundle import load_bundle, write_manifest
 from models.runtime.calibration_fit import fit_calibration
 from models.runtime.classifier import Classifier
 from models.runtime.session import open_session
+from tests.tiny_bundle import write_tiny_bundle
 from tests.training.tiny import SIDE_PX, autoencoder, classifier, phantoms, spread, write_manifest_csv
 from training import parity
-from training.commands.export import classifier_of, reconstructor_of
+from training.commands.export import classifier_of, reconstructor_of, scores_of
 from training.committee import Committee
 from training.data.crops import normalise
 from training.data.dataset import DataError, label_matrix
@@ -31,7 +32,7 @@ from training.export import Material, export
 from training.graph_files import Networks
 from training.graphs import ClassifierGraph, ReconstructorGraph
 from training.onnx_file import to_onnx
-from training.out_of_fold import OutOfFold
+from training.out_of_fold import OUT_OF_FOLD, OutOfFold, write_out_of_fold
 from training.recipes.types import ExportRecipe
 from training.sections import threshold_sets
 
@@ -108,6 +109,13 @@ class TestBundle:
         assert files["classifier.torchscript.pt"]["optional"]
         assert "not for clinical use" in (folder / "README.md").read_text()
 
+    def test_its_images_are_called_what_they_are(self, folder):
+        """Phantoms are not ChestX-ray14."""
+        description = load_bundle(folder).manifest.reconstructor.reference.description
+
+        assert "AUROC on 24 held-out images of 24 patients." in (folder / "README.md").read_text()
+        assert "held-out images labelled No Finding" == description
+
     def test_no_path_of_the_building_machine_is_inside(self, folder):
         """The exporter leaves stack traces in the graph unless told not to."""
         for name in ("classifier.onnx", "reconstructor.onnx"):
@@ -141,6 +149,62 @@ def test_export__leaves_a_bundle_alone_where_nothing_was_held_out(tmp_path, netw
         export(RECIPE, networks, replace(material, held_out=[]), tmp_path)
 
     assert (tmp_path / "bundle.json").exists()
+
+
+def test_export__refuses_images_of_which_nobody_knows_that_they_were_held_out(tmp_path, networks, material):
+    """Without splits, all images were trained on, and the card would call them held-out."""
+    (tmp_path / "bundle.json").write_text("{}")
+    unsplit = [replace(row, split="") for row in material.held_out]
+
+    with pytest.raises(DataError, match=r"unsplit.*a column `split` that says `train` or `val`"):
+        export(RECIPE, networks, replace(material, held_out=unsplit), tmp_path)
+
+    assert (tmp_path / "bundle.json").exists()
+
+
+class TestScoresThatCalibrate:
+    """They are of the networks that are served, one folder each."""
+
+    @pytest.fixture(name="runs")
+    @staticmethod
+    def _runs(tmp_path):
+        """Folders of crossval of two recipes, and a bundle that was made of both."""
+        labels, runs = np.zeros((2, 14), np.float32), {}
+        for place, name in enumerate(("slim", "probe")):
+            folder = tmp_path / name
+            folder.mkdir()
+            runs[name] = DESCRIPTION | {"recipe": DESCRIPTION["recipe"] | {"name": name}}
+            (folder / "run.json").write_text(json.dumps(runs[name]))
+            logits = np.full((1, 2, 14), place, np.float32)
+            write_out_of_fold(
+                OutOfFold(CHESTXRAY14, ("x", "y"), ("x", "y"), labels, logits), (0,), folder / OUT_OF_FOLD
+            )
+        manifest = write_tiny_bundle(tmp_path / "bundle")
+        stated = {"provenance": {"finetuning": list(runs.values())}, "files": {}}
+        write_manifest(tmp_path / "bundle", manifest.model_copy(update=stated))
+        return tmp_path
+
+    def test_a_bundle_counts_for_all_its_networks(self, runs):
+        """In any order: what is taken is a mean."""
+        scores = scores_of([runs / "bundle"], [runs / "probe", runs / "slim"])
+
+        assert scores is not None
+        assert 0.5 == scores.mean_logits.mean()
+        with pytest.raises(ValueError, match="1 folders for 2 members"):
+            scores_of([runs / "bundle"], [runs / "slim"])
+
+    def test_one_network_takes_no_mean_of_several(self, runs):
+        """It would be calibrated on scores that nothing gives."""
+        with pytest.raises(ValueError, match="2 folders for 1 members"):
+            scores_of([runs / "slim"], [runs / "slim", runs / "probe"])
+
+    def test_scores_of_another_recipe_are_refused(self, runs):
+        """By name, where all folders say theirs."""
+        with pytest.raises(ValueError, match="scores of probe for a classifier of slim"):
+            scores_of([runs / "slim"], [runs / "probe"])
+        (runs / "probe" / "run.json").unlink()
+
+        assert scores_of([runs / "slim"], [runs / "probe"]) is not None
 
 
 @pytest.mark.parametrize(("name", "value"), [("normalisation", "imagenet"), ("geometry", "center-crop")])

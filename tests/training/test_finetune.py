@@ -204,6 +204,13 @@ class TestSelection:
 
         assert 1.0 == selection_number(held, scores)
 
+    def test_findings_with_both_kinds_count_alike(self):
+        """One in order, one all ties: (1 + 1/2) / 2."""
+        labels = np.eye(2, dtype=np.float32)
+        held = Held(np.zeros((2, 8, 8), np.uint8), labels, np.zeros((2, 2, 3), np.float32))
+
+        assert 3 / 4 == selection_number(held, labels * np.float32([1, 0]))
+
     def test_where_nothing_is_defined_nothing_is_chosen(self):
         """Better an error than the mean of nothing."""
         held = data(with_held=True).held
@@ -218,6 +225,22 @@ class TestSelection:
         held = Held(np.zeros((3, 8, 8), np.uint8), labels, np.zeros((3, 2, 3), np.float32), is_exclusive=True)
 
         assert pytest.approx(2 / 3) == selection_number(held, labels[[0, 1, 1]])
+
+    def test_the_last_epoch_is_always_due(self, tmp_path):
+        """Every second of three."""
+        network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(SIDE_PX * SIDE_PX * 3, 2))
+        selection = Selection(network, data(with_held=True).held, range(2, 4, 2), tmp_path / BEST, alone())
+
+        assert [False, True, True] == ["val" in selection.look(epoch) for epoch in (1, 2, 3)]
+
+    @pytest.mark.parametrize("is_training", [True, False])
+    def test_a_network_is_scored_in_eval_mode_and_left_in_its_own(self, is_training):
+        """Dropout of everything leaves something in eval mode only."""
+        network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(1.0)).train(is_training)
+        held = data(with_held=True).held
+
+        assert logits_of(network, held.images, held.statistics, CPU).any()
+        assert is_training == network.training
 
 
 def test_every_layer_has_the_rate_that_the_recipe_gives_it():
@@ -239,13 +262,13 @@ def test_every_layer_has_the_rate_that_the_recipe_gives_it():
 
 
 def test_selection__gives_back_the_weights_of_its_best_epoch(tmp_path, monkeypatch):
-    """The second of three."""
-    numbers = iter([0.5, 0.9, 0.7])
+    """The second of four, the first of two equals."""
+    numbers = iter([0.5, 0.9, 0.7, 0.9])
     monkeypatch.setattr("training.selection.selection_number", lambda *_: next(numbers))
     network = torch.nn.Linear(SIDE_PX * SIDE_PX * 3, 2)
     scored = torch.nn.Sequential(torch.nn.Flatten(), network)
-    selection = Selection(scored, data(with_held=True).held, range(3), tmp_path / "best.pt", alone())
-    for epoch in range(3):
+    selection = Selection(scored, data(with_held=True).held, range(4), tmp_path / "best.pt", alone())
+    for epoch in range(4):
         torch.nn.init.constant_(network.weight, float(epoch))
         selection.look(epoch)
     selection.restore_best()

@@ -1,12 +1,20 @@
 """The head that is solved so as not to answer to changes that mean nothing, and those changes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import Ridge
 
+from models.nets.probe import ProbeClassifier, ProbeConfig
+from models.nets.vit import VitShape
+from tests.training.execution import alone
+from tests.training.tiny import SIDE_PX, phantoms
+from training.data.dataset import Row
 from training.data.jitter import jitter
-from training.invariant_head import solve_head
+from training.invariant_head import covariance_of_changes, features_of, solve_head
+from training.recipes.probe_types import ProbeRecipe
 
 
 def material(num: int = 300, seed: int = 0):
@@ -69,6 +77,39 @@ class TestSolveHead:
         assert logits.std() == pytest.approx(1)
 
 
+class TestCovarianceOfChanges:
+    def test_it_is_the_mean_over_pictures_of_numpy_s(self):
+        """Each about the mean of its own views."""
+        features, _ = material(num=20)
+
+        expected = np.mean([np.cov(views, rowvar=False) for views in features], axis=0)
+
+        assert expected == pytest.approx(covariance_of_changes(features))
+
+    def test_one_view_does_not_change(self):
+        """Nor divides by nought."""
+        assert not covariance_of_changes(material(num=20)[0][:, :1]).any()
+
+
+def test_features_of__another_number_of_views_is_not_taken_from_the_cache(tmp_path):
+    """The same number is; more views begin with those of fewer."""
+    probe = ProbeClassifier(ProbeConfig(VitShape(48, 2, 3), 2, SIDE_PX))
+    rows = [Row(Path(f"{number}.png"), frozenset(), frozenset(), str(number), "train") for number in range(2)]
+    (tmp_path / "start").write_bytes(b"weights")
+
+    def features(views):
+        recipe = ProbeRecipe(name="tiny", encoder="vit_tiny", image_size_px=SIDE_PX, given_px=40, views=views)
+        return features_of(probe, rows, phantoms(2), recipe, (tmp_path, tmp_path / "start"), alone())
+
+    two, three, again = (features(views) for views in (2, 3, 2))
+
+    assert (2, 3, 96) == two.shape
+    assert (2, 4, 96) == three.shape
+    assert np.array_equal(two, three[:, :3])
+    assert np.array_equal(two, again)
+    assert 2 == len(list(tmp_path.glob("features-*.npy")))
+
+
 class TestJitter:
     def test_every_picture_is_changed_by_draws_of_its_own(self):
         """Repeatable by the generator; within the levels of a picture."""
@@ -87,3 +128,14 @@ class TestJitter:
 
         assert (changed - rows)[:, :, 24:40, 24:40].abs().max() < 0.1 * 255 + 0.1 * 130 + 20
         assert (changed - rows).abs().mean() > 2
+
+    def test_pictures_are_turned_either_way(self):
+        """By up to three degrees: grey that rises to the right then rises a little up or down, too."""
+        columns = torch.linspace(60, 180, 64).view(1, 1, 1, 64).expand(32, 1, 64, 64)
+        middle = jitter(columns, torch.Generator().manual_seed(0))[:, 0, 16:48, 16:48]
+        right, down = (middle.diff(dim=dim).mean(dim=(1, 2)) for dim in (2, 1))
+
+        turns = torch.atan2(down, right).rad2deg()
+
+        assert -3 == pytest.approx(turns.min().item(), abs=0.5)
+        assert 3 == pytest.approx(turns.max().item(), abs=0.5)

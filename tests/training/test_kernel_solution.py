@@ -93,6 +93,19 @@ def test_it_leans_on_what_changes_do_not_move():
     assert moves[10.0] < 0.5 * moves[0.0]
 
 
+def test_a_change_counts_for_less_by_one_and_the_price_of_its_variance():
+    """Of three views, one plain and one moved either way by a deviation: variance 1, so at a price of 3 a quarter."""
+    plain = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    features = plain[:, None] + np.array([[0.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    labels = np.array([[1], [0], [0], [0]], np.float32)
+    nobody = Normals(np.empty((0, 2)), 1.0)
+
+    metric = solve_kernel_head(features, labels, nobody, ridge=0.5, invariance=3.0, spread=1.0)["metric"].numpy()
+
+    still, moved = (metric**2).sum(axis=1)
+    assert moved / still == pytest.approx(1 / 4, rel=1e-4)
+
+
 class TestNormals:
     def test_their_origin_is_not_learned(self):
         """Moved as a whole, they say the same: only how they lie about their own mean counts."""
@@ -103,6 +116,38 @@ class TestNormals:
         near, far = (logits_of(head_of(features, labels, Normals(here + by, 0.5)), other) for by in (0.0, 30.0))
 
         assert near == pytest.approx(far, abs=1e-4)
+
+    def test_they_are_placed_where_pictures_without_a_finding_are(self):
+        """Not amid all pictures, of which many have one."""
+        features, labels = material()
+        is_free = (labels == 0).all(axis=1)
+        others = Normals(np.random.default_rng(2).normal(5, 1, (40, 3)), 0.5)
+
+        supports = head_of(features, labels, others).state_dict()["supports"].numpy()
+
+        assert supports[200:].mean(axis=0) == pytest.approx(supports[:200][is_free].mean(axis=0), abs=1e-5)
+
+    def test_one_that_counts_twice_is_two_that_count_once(self):
+        """A weight is a number of pictures."""
+        features, labels = material()
+        here, other = np.random.default_rng(2).normal(0, 1, (40, 3)), material(num=50, seed=1)[0][:, 0]
+
+        one, two = (
+            logits_of(head_of(features, labels, normals), other)
+            for normals in (Normals(here, 2.0), Normals(np.repeat(here, 2, axis=0), 1.0))
+        )
+
+        assert one == pytest.approx(two, abs=1e-4)
+
+    def test_those_that_resemble_no_picture_change_nothing(self):
+        """Not even how common a finding is: that is its share of the pictures with labels."""
+        features, labels = material()
+        afar = Normals(np.array([[1e3, 0.0, 0.0], [-1e3, 0.0, 0.0]]), 1.0)
+        other = material(num=50, seed=1)[0][:, 0]
+
+        without, beside = (logits_of(head_of(features, labels, normals), other) for normals in (NONE, afar))
+
+        assert without == pytest.approx(beside, abs=1e-4)
 
     def test_what_resembles_them_is_less_likely_anything(self):
         """The logit of a picture among them falls against that of one far from them."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.labels import CHESTXRAY14
-from training.data.dataset import DataError, label_matrix, without_patients_of
+from training.data.dataset import DataError, Row, label_matrix, without_patients_of
 from training.data.manifest import read_folder, read_manifest
 
 
@@ -150,3 +150,11 @@ def test_the_shared_manifest__keeps_patients_on_one_side(shared):
     assert train
     assert val
     assert not train & val
+
+
+@pytest.mark.parametrize(("asked", "known"), [("Effusion", "Pleural Effusion"), ("Pleural Effusion", "Effusion")])
+def test_label_matrix__knows_a_finding_by_its_other_name(asked, known):
+    """ChestX-ray14's and CheXpert's."""
+    rows = [Row(Path(), frozenset(labels), frozenset([known]), "p") for labels in ([known], [])]
+
+    assert [[1.0], [0.0]] == label_matrix(rows, [asked]).tolist()

@@ -1,7 +1,6 @@
 """What a training set says of itself, and which rows it has."""
 
 import csv
-import hashlib
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from tests.training.tiny import write_manifest_csv
 from training.data.dataset import DataError
 from training.data.packed import PackedImages
+from training.data.splits import is_held_out
 from training.finetune import LabelledImages
 from training.material import Labelled, Sources, labelled, normals, unlabelled
 from training.recipes.probe_types import ProbeRecipe
@@ -83,14 +83,30 @@ def test_labelled__says_which_licence_leaves_nothing(tmp_path):
         labelled(recipe_of(), Sources({"manifest": table}, tmp_path / "cache"))
 
 
+@pytest.mark.parametrize(("any_licence", "count"), [(False, 16), (True, 18)])
+def test_labelled__chooses_the_epoch_by_images_that_may_be_used(tmp_path, any_licence, count):
+    """Which weights are shipped follows from the validation images, too."""
+
+    def change(rows):
+        for row in rows[:2]:
+            row |= {"split": "val", "weights_ok": "no"}
+
+    table = rewritten(write_manifest_csv(tmp_path, 32), change)
+    sources = Sources({"manifest": table}, tmp_path / "cache", any_licence=any_licence)
+
+    held = labelled(recipe_of(eval_every=1, image_size_px=32), sources).data.held
+
+    assert held is not None
+    assert count == len(held.images) == len(held.labels)
+
+
 def test_unlabelled__takes_a_share_that_has_nothing_to_do_with_who_is_held_out(tmp_path):
     """Readers hold out those with the lowest hash; a share by the same hash would begin with patients who are gone."""
     table = write_manifest_csv(tmp_path, 64)
 
     def change(rows):
-        by_hash = sorted(rows, key=lambda row: hashlib.sha256(row["patient_group"].encode()).digest())
-        for row in by_hash[: len(rows) // 2]:
-            row["split"] = "val"
+        for row in rows:
+            row["split"] = "val" if is_held_out(row["patient_group"], 0.5) else "train"
 
     recipe = PretrainRecipe(
         name="tiny",
@@ -102,7 +118,7 @@ def test_unlabelled__takes_a_share_that_has_nothing_to_do_with_who_is_held_out(t
     )
     rows = unlabelled(recipe, Sources({"manifest": rewritten(table, change)}, tmp_path / "cache")).rows
 
-    assert 4 <= len(rows) <= 12  # of 16, where the lowest half of all hashes is held out
+    assert 0 < len(rows) < 12  # of 12 who are left; by the same hash, nobody
 
 
 def read_as_normal(folder, weights_ok="yes"):
@@ -134,3 +150,15 @@ def test_normals__are_there_may_be_used_and_have_no_labels(tmp_path, named, weig
     """A misspelt source would leave them out without a word; a labelled one would count twice."""
     with pytest.raises(DataError, match=f"{named} has no image that may be used, or labels of its own"):
         normals(probe_with(named), read_as_normal(tmp_path, weights_ok))
+
+
+def test_labelled__chooses_no_epoch_by_images_that_it_is_trained_on(tmp_path):
+    """Without splits they are the same; the last epoch may be kept all the same."""
+    table = write_manifest_csv(tmp_path)
+    table.write_text(table.read_text().replace(",train,", ",,").replace(",val,", ",,"))
+    sources = Sources({"manifest": table}, tmp_path / "cache")
+
+    with pytest.raises(DataError, match="unsplit"):
+        labelled(recipe_of(eval_every=1, image_size_px=32), sources)
+
+    assert 12 == len(labelled(recipe_of(), sources).rows)

@@ -90,3 +90,10 @@ def test_a_share_is_a_part_of_the_patients(recipe, share):
 def test_what_is_wanted_is_said_in_words(assignment, wanted):
     with pytest.raises(ValueError, match=f"expected {wanted}"):
         override(FINETUNE, assignment)
+
+
+@pytest.mark.parametrize("recipe", [PROBE, FINETUNE])
+def test_a_head_is_solved_on_images_as_it_will_see_them(recipe):
+    """Solving takes grey ones; scoring would take the others."""
+    with pytest.raises(ValueError, match="normalisation grey, not imagenet"):
+        override(recipe, "normalisation=imagenet")

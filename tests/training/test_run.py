@@ -177,3 +177,15 @@ def test_a_line_that_a_kill_cut_short_is_dropped(tmp_path):
     run.load()
 
     assert ['{"step": 1, "loss": 1.0}'] == (tmp_path / "log.jsonl").read_text().splitlines()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_run_that_ended_before_its_first_checkpoint_leaves_no_log(tmp_path, ended):
+    """Its steps are made again; the log of one that is done stays."""
+    Run(tmp_path).log([{"step": 1, "loss": 1.0}])
+    (tmp_path / "events.out.tfevents.1").touch()
+    if ended:
+        (tmp_path / "network.safetensors").touch()
+
+    assert Run(tmp_path).load() is None
+    assert ended == (tmp_path / "log.jsonl").exists() == (tmp_path / "events.out.tfevents.1").exists()

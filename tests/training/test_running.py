@@ -7,6 +7,7 @@ import pytest
 from models.nets.checkpoint import save
 from tests.training.evaluation.console import run
 from tests.training.tiny import classifier, write_manifest_csv
+from training.commands.main import main
 
 CHANGES = ("optim.epochs=1", "optim.batch=2", "mask_ratio=0.5", "image_size_px=32", "packed_size_px=32")
 SMALL = [part for change in CHANGES for part in ("--set", change)]
@@ -61,3 +62,12 @@ def test_a_probe_on_too_few_images_speaks_of_itself(site):
 
     with pytest.raises(ValueError, match=r"^a probe needs positives and negatives of each finding; .* lack one kind"):
         run("probe", "frozen_probe", *arguments(site, "--init", site / "trunk.safetensors"))
+
+
+def test_what_is_wrong_goes_to_standard_error(tmp_path, capsys):
+    """A report that is sent into a file holds nothing else."""
+    status = main(["pretrain", "no-such-recipe", "--data", str(tmp_path), "--out", str(tmp_path / "run")])
+    said = capsys.readouterr()
+
+    assert (2, "") == (status, said.out)
+    assert said.err.startswith("training pretrain: ")

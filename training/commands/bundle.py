@@ -12,6 +12,7 @@ from training.commands.served import add_bundle_arguments, add_data_arguments, b
 from training.data.dataset import DataError, Row, label_matrix
 from training.data.packed import read_input
 from training.evaluation.report_json import Json
+from training.material import require_split
 from training.quantisation.agreement import Pictures
 from training.quantisation.bundle import Judge, candidates, ranked, timing, write_bundle
 from training.quantisation.report import Verdict, trial_lines, verdict_json, verdict_lines
@@ -76,6 +77,7 @@ def run(options: argparse.Namespace) -> bool:
 def _rows(bundle: Bundle, options: argparse.Namespace) -> tuple[list[Row], list[Row], list[Row]]:
     """Train images for ranges, others of them for the choice, and val images, of other patients, for the verdict."""
     dataset = findings_of(options)
+    require_split(dataset.rows)
     wanted = [finding.name for finding in bundle.manifest.findings if finding.name in dataset.findings]
     train = rows_of(dataset, "train", wanted, None, any_licence=options.any_licence)
     if len(train) < 2:

@@ -7,7 +7,7 @@ from pathlib import Path
 from training.commands.model import Subject, add_model_arguments, data_of, open_model
 from training.commands.numbers import write_json
 from training.data.dataset import SPLITS, DataError, Dataset, Row, label_matrix
-from training.description import learned_from
+from training.description import why_flattered
 from training.evaluation.bootstrap import Resampling
 from training.evaluation.bundle_model import BundleModel
 from training.evaluation.comparison import compare
@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> bool:
     subject = open_model(options.model, options, dataset)
     print(f"{subject.title} on {options.data.name}, {dataset.describe_split(options.split)}")
     rows = _rows(dataset, subject, options.split, complete=options.complete)
-    if learned_from(options.model, rows):
-        print("WARNING: the network learned from these very images: what follows flatters it.")
+    if (reason := why_flattered(options.model, rows, dataset.name, options.split)) is not None:
+        print(f"WARNING: {reason}: what follows flatters it.")
     content: dict[str, Json] = {
         "model": subject.as_json(),
         "data": {"dataset": dataset.name, "split": options.split, "complete_rows_only": options.complete},

@@ -12,7 +12,7 @@ from models.runtime.bundle import MANIFEST_NAME, Bundle, load_bundle
 from training.commands.recipe import add_recipe_arguments, recipe_of
 from training.commands.rows import add_manifest_arguments, labelled
 from training.committee import Committee
-from training.description import NETWORK
+from training.description import DESCRIPTION, NETWORK
 from training.export import Material, export
 from training.graph_files import KeptClassifier, KeptReconstructor, Networks
 from training.out_of_fold import OUT_OF_FOLD, OutOfFold, joint_scores, read_out_of_fold
@@ -82,15 +82,31 @@ def committee_of(
 def scores_of(finetuned: Sequence[Path], out_of_fold: Sequence[Path] | None) -> OutOfFold | None:
     """Out-of-fold scores of the classifier or committee; None where there are none and none were named.
 
+    A run counts for one member, a bundle for as many as it states.
+
     Raises:
-        ValueError: a committee would be calibrated on scores of a part of it, or of others.
+        ValueError: it would be calibrated on scores of a part of it, of more than it, or of other recipes (as far as
+            all folders say which).
     """
     folders = out_of_fold or finetuned
     if out_of_fold is None and not all((folder / OUT_OF_FOLD).exists() for folder in folders):
         return None
-    if len(finetuned) > 1 and len(folders) != len(finetuned):
-        raise ValueError(f"--out-of-fold: {len(folders)} folders for {len(finetuned)} members of a committee")
+    served = [name for folder in finetuned for name in _recipe_names(folder)]
+    if len(folders) != len(served):
+        raise ValueError(f"--out-of-fold: {len(folders)} folders for {len(served)} members of the classifier")
+    scored = [name for folder in folders for name in _recipe_names(folder)]
+    if all((*served, *scored)) and sorted(served) != sorted(scored):
+        raise ValueError(f"--out-of-fold: scores of {', '.join(scored)} for a classifier of {', '.join(served)}")
     return joint_scores([read_out_of_fold(folder / OUT_OF_FOLD) for folder in folders])
+
+
+def _recipe_names(folder: Path) -> list[str]:
+    """Of the networks of a run or of a bundle; empty where it does not say."""
+    if (folder / MANIFEST_NAME).is_file():
+        runs = _finetuning(load_bundle(folder))
+    else:
+        runs = [Run(folder).description() if (folder / DESCRIPTION).is_file() else {}]
+    return [run.get("recipe", {}).get("name", "") for run in runs]
 
 
 def reconstructor_of(folder: Path) -> tuple[MaskedAutoencoder | KeptReconstructor, Mapping[str, Any]]:
@@ -134,8 +150,12 @@ def _kept_reconstructor(bundle: Bundle) -> tuple[KeptReconstructor, Mapping[str,
 
 def _kept_classifier(bundle: Bundle) -> tuple[KeptClassifier, Sequence[Mapping[str, Any]]]:
     manifest, spec = bundle.manifest, bundle.manifest.classifier
-    stated = cast("list[dict[str, Any]] | dict[str, Any]", manifest.provenance["finetuning"])
-    first, *others = stated if isinstance(stated, list) else [stated]  # up to 0.3.0 there was one
+    first, *others = _finetuning(bundle)
     kept = f"The classifier is that of {manifest.name} {manifest.version}, byte for byte."
     note = " ".join(filter(None, [kept, first.get("note")]))
     return KeptClassifier(bundle.files[spec.file], spec), [{**first, "note": note}, *others]
+
+
+def _finetuning(bundle: Bundle) -> list[dict[str, Any]]:
+    stated = cast("list[dict[str, Any]] | dict[str, Any]", bundle.manifest.provenance["finetuning"])
+    return stated if isinstance(stated, list) else [stated]  # up to 0.3.0 there was one

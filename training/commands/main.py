@@ -52,6 +52,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         done: bool = options.run(options)
     except (ThorascopeError, ValueError, OSError, FloatingPointError) as error:
-        print(f"training {options.command}: {error}")
+        print(f"training {options.command}: {error}", file=sys.stderr)
         return 2
     return 0 if done else 1

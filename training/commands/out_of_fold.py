@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from training.commands.numbers import add_bootstrap_arguments, add_json_argument, write_json
+from training.evaluation.bootstrap import Resampling
 from training.evaluation.comparison import compare
 from training.evaluation.report import findings_report
 from training.evaluation.report_json import Json, comparison_json, findings_json
 from training.evaluation.report_text import comparison_lines, findings_lines
 from training.evaluation.scores import Scores
-from training.out_of_fold import OUT_OF_FOLD, OutOfFold, joint_scores, read_out_of_fold
+from training.evaluation.within_folds import Beside, Estimate, beside, beside_lines
+from training.out_of_fold import OUT_OF_FOLD, SUMMARY, OutOfFold, joint_scores, read_out_of_fold
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,15 +32,18 @@ def run(options: argparse.Namespace) -> bool:
     print(f"{title}, out of fold: {report.num_images} images of {report.num_patients} patients; ", end="")
     print(f"intervals from {options.resamples} bootstrap draws of patients, seed {options.seed}.\n")
     print(*findings_lines(report), sep="\n")
+    compared = [outcome]
     content: dict[str, Json] = {"runs": [str(one) for one in options.runs], "report": findings_json(report)}
     if options.against is not None:
         other = outcome.aligned(_joint(tables, options.against))
         comparison = compare(_scores(outcome), _scores(other), outcome.labels, outcome.patients, **draws)
+        compared.append(other)
         print("", *comparison_lines(comparison, title, _title(options.against)), sep="\n")
         content["against"] = {
             "runs": [str(one) for one in options.against],
             "comparison": comparison_json(comparison),
         }
+    content["pooled_and_within_folds"] = _within_folds(compared, options)
     if options.json is not None:
         write_json(content, options.json)
     return True
@@ -66,6 +71,26 @@ def _joint(tables: Mapping[Path, OutOfFold], folders: Sequence[Path]) -> OutOfFo
 
 def _scores(outcome: OutOfFold) -> Scores:
     return Scores(outcome.findings, outcome.mean_logits)
+
+
+def _within_folds(outcomes: Sequence[OutOfFold], options: argparse.Namespace) -> Json:
+    """Printed; of one, or of two and their difference, on the same images in the same order."""
+    scored = [(one.mean_logits, one.folds) for one in outcomes if one.folds is not None]
+    if len(scored) < len(outcomes):
+        print(f"\nNo AUROC within folds: there is a {OUT_OF_FOLD} without folds, and no {SUMMARY} beside it.")
+        return None
+    resampling = Resampling.by_patient(outcomes[0].patients, options.resamples, options.seed)
+    numbers = beside(outcomes[0].labels, scored, resampling)
+    print("", *beside_lines(numbers), sep="\n")
+    return {name: _beside(one) for name, one in zip(("a", "b", "difference"), numbers, strict=False)}
+
+
+def _beside(numbers: Beside) -> Json:
+    return {"pooled": _estimate(numbers.pooled), "within_folds": _estimate(numbers.within)}
+
+
+def _estimate(estimate: Estimate) -> Json:
+    return {"mean_auroc": estimate.value, "interval": None if estimate.interval is None else [*estimate.interval]}
 
 
 def _title(folders: Sequence[Path]) -> str:

@@ -27,7 +27,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     usual = default_engine()
     parser.add_argument("--resume", choices=["auto"], help="go on from the run's checkpoint, if there is one")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="packed images")
-    group = parser.add_argument_group("execution", "nothing here changes what is learned, but for rounding")
+    group = parser.add_argument_group("execution", "changes rounding alone, with two exceptions (docs/training.md)")
     group.add_argument("--device", choices=["cpu", "cuda"], default=usual.device)
     group.add_argument("--precision", choices=["32-true", "bf16-mixed"], help=f"default here: {usual.precision}")
     group.add_argument("--compile", action=argparse.BooleanOptionalAction, help="torch.compile; default on a GPU")

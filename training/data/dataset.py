@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.labels import CHESTXRAY14
+from models.labels import CHESTXRAY14, SYNONYMS
 
 SPLITS = ("train", "val", "test")
 
@@ -84,9 +84,14 @@ class Dataset:
 
 
 def label_matrix(rows: Sequence[Row], findings: Sequence[str] = CHESTXRAY14) -> NDArray[np.float32]:
-    """(N, F): 1 present, 0 absent, NaN unknown."""
-    values = [[float(name in row.labels) if name in row.known else np.nan for name in findings] for row in rows]
+    """(N, F): 1 present, 0 absent, NaN unknown; a row that does not know a finding is asked for its synonym."""
+    values = [[_label(row, name) for name in findings] for row in rows]
     return np.array(values, np.float32).reshape(len(rows), len(findings))
+
+
+def _label(row: Row, finding: str) -> float:
+    name = finding if finding in row.known else SYNONYMS.get(finding, finding)
+    return float(name in row.labels) if name in row.known else np.nan
 
 
 def without_patients_of(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:

@@ -68,9 +68,8 @@ class PackedImages:
 def pack(files: Sequence[Path], contract: InputContract, cache: Path) -> NDArray[np.uint8]:
     """Decode every file as serving does, or reopen what an earlier call decoded.
 
-    The cache's name is a hash of the file names, sizes and the contract, so another list never meets a stale array.
-    Neither content nor time is in it: a picture that another one of the same size has replaced is found by nobody until
-    the cache is emptied.
+    The cache's name is a hash of the contract and of the files' names, sizes and times of change, so neither another
+    list nor other pictures meet a stale array. The decoder is not in it: where that has changed, empty the cache.
 
     Args:
         files: images in order.
@@ -83,7 +82,7 @@ def pack(files: Sequence[Path], contract: InputContract, cache: Path) -> NDArray
     Raises:
         DataError: files are missing, or one does not decode; the message names them.
     """
-    described = [[str(file), size] for file, size in zip(files, _sizes(files), strict=True)]
+    described = [[str(file), *seen] for file, seen in zip(files, _sizes_and_times(files), strict=True)]
     key = [described, contract.side, contract.geometry, contract.padding]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     target = cache / f"{name}.npy"
@@ -102,17 +101,18 @@ def pack(files: Sequence[Path], contract: InputContract, cache: Path) -> NDArray
     return packed
 
 
-def _sizes(files: Sequence[Path]) -> list[int]:
-    sizes, missing = [], []
+def _sizes_and_times(files: Sequence[Path]) -> list[tuple[int, int]]:
+    found, missing = [], []
     for file in files:
         try:
-            sizes.append(file.stat().st_size)
+            seen = file.stat()
+            found.append((seen.st_size, seen.st_mtime_ns))
         except OSError:
             missing.append(str(file))
     if missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         raise DataError(f"{len(missing)} of {len(files)} images are missing: {', '.join(missing[:_NAMED])}{more}")
-    return sizes
+    return found
 
 
 def read_input(file: Path, contract: InputContract) -> ModelInput:

@@ -54,6 +54,12 @@ class Ranking:
         twice = int(self._below.sum()) + int(self._up_to.sum())
         return twice / (2 * self.num_positives * self.num_negatives)
 
+    def pairs(self, weights: NDArray[np.integer], group_of: NDArray[np.integer]) -> NDArray[np.int64]:
+        """(R,), pairs of a positive and a negative under each of R weightings, as in `aurocs`."""
+        kinds = (group_of[self._positives], group_of[self._negatives])
+        positives, negatives = (weights[:, of_kind].sum(axis=1, dtype=np.int64) for of_kind in kinds)
+        return np.asarray(positives * negatives)
+
     def aurocs(self, weights: NDArray[np.integer], group_of: NDArray[np.integer]) -> NDArray[np.float64]:
         """AUROC under each of R weightings of G groups of images.
 

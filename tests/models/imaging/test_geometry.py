@@ -97,6 +97,12 @@ def test_letterbox__is_centred_to_a_pixel(height: int, width: int, side: int):
     assert abs(left - (side - right)) <= 1
 
 
+@pytest.mark.parametrize(("height", "width", "content"), [(100, 51, (0, 24, 100, 75)), (51, 100, (24, 0, 75, 100))])
+def test_letterbox__puts_the_odd_line_of_padding_below_or_to_the_right(height, width, content):
+    """A bundle moved by a pixel would see other pictures than it learned from."""
+    assert content == Letterbox(height, width, 100).content
+
+
 def test_center_crop__of_a_chest_radiograph_is_the_official_one():
     """Resize(256) makes 3056 x 2544 into 307 x 256; CenterCrop(224) cuts rows 42..265 and columns 16..239."""
     crop = CenterCrop(3056, 2544, 224)

@@ -87,6 +87,16 @@ class TestRange:
         assert grey[codes[1:] < 1002].max() < 3
         assert grey[codes[1:] > 1997].min() > 252
 
+    @pytest.mark.parametrize(("num_dead", "shown"), [(50, {0, 255}), (51, {51, 204})])
+    def test_half_a_percent_at_either_end_is_ignored_and_no_more(self, num_dead, shown):
+        """A fifth and four fifths of the way to 4095: at the ends once the dead pixels beyond them do not count."""
+        codes = np.repeat(np.array([819, 3276], np.uint16), 5000).reshape(100, 100)
+        codes[0, :num_dead], codes[-1, :num_dead] = 0, 4095
+
+        grey = GreyPipeline(12).render(codes)
+
+        assert shown == set(grey[1:-1].ravel().tolist())
+
     def test_a_picture_of_two_values_keeps_its_contrast(self):
         """Both percentiles fall on the same value; the range is then the full one."""
         codes = np.full((100, 100), 500, np.uint16)

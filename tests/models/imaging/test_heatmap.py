@@ -66,6 +66,17 @@ class TestSaliencyMap:
         assert made.max() == 1
         assert made[112:128, 112:128].max() == 1
 
+    def test_a_hot_cell_whose_middle_lies_in_the_padding_is_one_at_the_picture_s_edge(self):
+        """Its peak is outside; what is seen of it, within, is the maximum."""
+        placement = Letterbox(200, 90, 224)
+        grid = np.zeros((14, 14))
+        grid[:, 3] = 1.0  # columns 48 to 63, of which 61 is the first of the picture
+
+        made = saliency_map(grid, placement)
+
+        assert 61 == placement.content[1]
+        assert {1.0} == set(made[:, 61].tolist())
+
     def test_a_map_without_evidence_has_no_box(self):
         assert largest_box(saliency_map(np.zeros((14, 14)), Letterbox(10, 10, 224)), 0.5) is None
 

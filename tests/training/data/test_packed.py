@@ -6,6 +6,7 @@ from PIL import Image
 
 from models.imaging.phantom import draw
 from models.imaging.preprocess import Geometry, InputContract, prepare
+from tests.dicom_samples import plain
 from training.data.dataset import DataError
 from training.data.packed import PackedImages, pack, read_input, read_radiograph
 
@@ -29,13 +30,24 @@ class TestPack:
             assert np.array_equal(prepare(np.asarray(Image.open(file)), CONTRACT).image, image)
 
     def test_a_second_call_decodes_nothing(self, files, tmp_path):
-        """The array is reopened, whatever happened to the content of a file of the same size."""
+        """The array is reopened."""
         first = np.array(pack(files, CONTRACT, tmp_path))
         (array,) = tmp_path.glob("*.npy")
         written = array.stat().st_mtime_ns
 
         assert np.array_equal(first, pack(files, CONTRACT, tmp_path))
         assert written == array.stat().st_mtime_ns
+
+    def test_a_picture_that_took_another_s_place_is_decoded(self, tmp_path):
+        """Also where both take as many bytes, as uncompressed pictures of one shape do."""
+        file = tmp_path / "0.dcm"
+        seen = []
+        for seed in (0, 1):
+            file.write_bytes(plain(draw(seed, 80, 60).astype(np.uint16)))
+            seen.append((file.stat().st_size, np.array(pack([file], CONTRACT, tmp_path / "cache"))))
+
+        assert seen[0][0] == seen[1][0]
+        assert not np.array_equal(seen[0][1], seen[1][1])
 
     @pytest.mark.parametrize("other", [InputContract(40), InputContract(32, Geometry.CENTER_CROP)])
     def test_another_square_is_another_array(self, files, tmp_path, other):

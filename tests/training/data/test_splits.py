@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.dataset import DataError, Row
-from training.data.splits import TRAIN_OR_VAL, check_disjoint, fold_of, in_two_splits, is_held_out, settled
+from training.data.splits import TRAIN_OR_VAL, check_disjoint, fold_of, in_two_splits, is_held_out, is_in_share, settled
 
 NUM_PATIENTS = 4000
 SHARE_TOLERANCE = 0.03  # five standard deviations of a share of 0.2 among this many patients
@@ -44,6 +44,21 @@ class TestIsHeldOut:
         assert (False, True) == (is_held_out(patient, 0), is_held_out(patient, 1))
 
 
+class TestIsInShare:
+    def test_it_is_independent_of_who_is_held_out(self):
+        """By the same hash half of the patients would be three eighths of those who are left to learn from."""
+        kept = [name for number in range(NUM_PATIENTS) if not is_held_out(name := f"nobody:{number}", 0.2)]
+
+        assert sum(is_in_share(name, 0.5) for name in kept) / len(kept) == pytest.approx(0.5, abs=0.045)
+
+    @given(patient=st.text(), smaller=st.floats(0, 1), larger=st.floats(0, 1))
+    def test_a_larger_share_contains_every_smaller_one(self, patient, smaller, larger):
+        """Else a curve over shares would change more than their size."""
+        smaller, larger = sorted((smaller, larger))
+
+        assert is_in_share(patient, smaller) <= is_in_share(patient, larger)
+
+
 def test_settled__changes_only_what_a_list_leaves_open():
     """A published split is never overruled."""
     assert ["test", "train"] == [settled(listed, "anybody", 1) for listed in ("test", "train")]
@@ -77,3 +92,7 @@ class TestFoldOf:
         counts = np.bincount([fold_of(name, 5) for name in kept], minlength=5)
 
         assert counts / len(kept) == pytest.approx(0.2, abs=SHARE_TOLERANCE)
+
+    def test_a_patient_is_in_the_same_fold_for_good(self):
+        """Another hash would have members score pictures that they learned from, once folds are made anew."""
+        assert [2, 0, 0, 2, 2, 1, 4, 1, 1, 0] == [fold_of(f"chestxray14:{number}", 5) for number in range(10)]

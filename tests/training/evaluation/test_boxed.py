@@ -14,7 +14,7 @@ from training.data.boxes import LabelledBox, read_boxes
 from training.data.dataset import DataError, Dataset, Row
 from training.data.manifest import read_folder, read_manifest
 from training.evaluation.boxed import cases_of, overlap, published_names, square_input
-from training.evaluation.control_boxes import centred_box, mean_size, random_boxes
+from training.evaluation.control_boxes import centred_box, mean_size, random_boxes, usual_box
 
 unit = st.floats(0, 1)
 boxes = st.tuples(unit, unit, unit, unit).map(
@@ -128,9 +128,17 @@ class TestControls:
 
         assert (0.3, 0.3) == pytest.approx(mean_size(own, known))
 
-    def test_mean_size_of_a_finding_nobody_else_has_is_unknown(self):
+    def test_the_usual_box_is_one_of_another_patient(self):
+        """Two more images of the same patient would outvote it, and one of them would be drawn."""
+        own, corner = labelled("1_000.png"), Box(0, 0, 0.2, 0.2)
+        known = [own, labelled("1_001.png"), labelled("1_002.png"), labelled("2_000.png", box=corner)]
+
+        assert corner == usual_box(own, known)
+
+    @pytest.mark.parametrize("control", [mean_size, usual_box])
+    def test_a_finding_nobody_else_has_gives_nothing_to_go_by(self, control):
         """There is no control then."""
-        assert mean_size(labelled("1_000.png"), [labelled("1_000.png"), labelled("1_001.png")]) is None
+        assert control(labelled("1_000.png"), [labelled("1_000.png"), labelled("1_001.png")]) is None
 
     def test_the_centred_box_is_in_the_middle(self):
         """With the size that was asked for."""

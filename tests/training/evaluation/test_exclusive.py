@@ -84,6 +84,17 @@ def test_exclusive_report__says_what_it_cannot_say():
     assert report.classes[1].auroc is None
 
 
+def test_exclusive_report__gives_each_share_its_own_interval():
+    """Half of class a is taken for b: a's sensitivity and b's predictive value vary, the others are always 1."""
+    labels, said = np.repeat([0, 1], 10), np.repeat([0, 1, 1, 1], 5)
+
+    first, second = exclusive_report(("a", "b"), labels, np.eye(2)[said], resampling(20)).classes
+
+    assert (None, None) == (first.ppv_interval, second.sensitivity_interval)
+    assert first.sensitivity_interval.low < 1 / 2 < first.sensitivity_interval.high
+    assert second.ppv_interval.low < 2 / 3 < second.ppv_interval.high
+
+
 def test_exclusive_report__ranks_probabilities_that_round_to_1():
     """Logits of 40 and 50 above the rest are both probability 1 in float64; the order is still theirs."""
     report = exclusive_report(("a", "b"), np.array([0, 1]), np.array([[50.0, 0], [40, 0]]), resampling(2))

@@ -15,7 +15,15 @@ from training.data.boxes import LabelledBox
 from training.data.dataset import Row
 from training.evaluation.boxed import Case, in_model_space, overlap
 from training.evaluation.localisation import leave_one_patient_out, overlaps, predicted_box
-from training.evaluation.localisation_report import CENTRED, MODEL, RANDOM, USUAL, localisation_report
+from training.evaluation.localisation_report import (
+    CENTRED,
+    JUDGED_BY,
+    MODEL,
+    RANDOM,
+    USUAL,
+    Precision,
+    localisation_report,
+)
 from training.evaluation.maps import ClosedFormMaps, GradcamMaps
 from training.evaluation.network_model import NetworkModel, View
 
@@ -102,6 +110,12 @@ class TestLeaveOnePatientOut:
 
         assert chosen[:2].tolist() == leave_one_patient_out(changed, list("aabc"))[:2].tolist()
 
+    def test_counts_no_box_as_an_overlap_of_0(self):
+        """The second threshold draws one good box and no other: 0.7 / 2 on those who see it is less than 0.4."""
+        found = np.array([[0.4, 0.7], [0.4, np.nan], [0.4, np.nan]])
+
+        assert [0, 0, 0] == leave_one_patient_out(found, list("abc")).tolist()
+
     def test_gives_up_with_one_patient(self):
         """There is nobody else."""
         with pytest.raises(ValueError, match="only one"):
@@ -162,6 +176,14 @@ class TestReport:
         low, high = report.advantage[CENTRED][0.25].interval
         assert low < -0.25 < high <= 0
 
+    def test_a_model_that_finds_what_a_control_finds_has_no_advantage(self):
+        """In no draw, because they are paired; and what never differs gets no interval."""
+        places = [self.quarter, self.quarter, self.quarter, Box(0.0, 0.0, 0.5, 0.5)]
+
+        report = self.report([1.0, 1.0, 1.0, 0.0], [case(i, "Mass", box) for i, box in enumerate(places)])
+
+        assert [Precision(0.0, None)] * 2 == [report.advantage[control][0.7] for control in JUDGED_BY]
+
     def test_what_all_draws_agree_on_has_no_interval(self):
         """No hit among three is no proof that there will be none."""
         assert self.report([0.0, 0.0, 0.0]).findings[-1].by[MODEL].precision[0.25].interval is None
@@ -175,15 +197,16 @@ class TestReport:
         assert report.advantage[CENTRED][0.25].value is None
 
     def test_patients_are_drawn_not_boxes(self):
-        """Ten boxes of each patient, all alike, say no more than one: the interval must not shrink."""
+        """Ten boxes of each patient, all alike, say no more than one: no interval must shrink."""
 
-        def width(times: int) -> float:
+        def widths(times: int) -> list[float]:
             cases = [case(i % 20, "Mass", self.quarter) for i in range(20 * times)]
             found = np.tile([0.9] * 10 + [0.0] * 10, times)
-            low, high = self.report(found, cases).findings[-1].by[MODEL].precision[0.25].interval
-            return float(high - low)
+            report = self.report(found, cases)
+            numbers = report.findings[-1].by[MODEL].precision[0.25], report.advantage[CENTRED][0.25]
+            return [number.interval.high - number.interval.low for number in numbers]
 
-        assert width(1) == pytest.approx(width(10))
+        assert widths(1) == pytest.approx(widths(10))
 
 
 class TestMapSources:

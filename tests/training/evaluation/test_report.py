@@ -1,5 +1,6 @@
 """A report: numbers of known labels alone, undefined and untrained findings in place, groups and models compared."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,15 @@ class TestFindings:
         labels, logits, patients = sample
 
         assert auroc_report(FINDINGS, labels, logits, patients, **FAST) == report.aurocs
+
+    def test_another_seed_is_another_interval(self, sample, report):
+        """Of the same number: the draws differ, the images do not."""
+        labels, logits, patients = sample
+
+        other = findings_report(scores_of(logits), labels, patients, None, seed=1, **FAST).aurocs
+
+        assert report.aurocs.mean == other.mean
+        assert (report.aurocs.low, report.aurocs.high) != (other.low, other.high)
 
     def test_a_perfectly_sure_model_has_no_error(self):
         """AUPRC 1, Brier 0, ECE 0, prevalence as it is."""
@@ -134,23 +144,28 @@ class TestFindings:
 
 
 class TestTuning:
-    def test_thresholds_are_those_of_the_other_rows(self):
-        """Everything above 0.5 has the finding there; one finding has one kind of label only."""
+    @pytest.mark.parametrize(("is_calibrated", "cut"), [(False, 3.0), (True, 3 / 8)])
+    def test_thresholds_are_those_of_the_other_rows(self, is_calibrated, cut):
+        """Of probabilities, where there are any: from the fourth on all have A. Nobody has B: no threshold."""
         rows = [
             Row(Path("x"), frozenset({"A"} if i > 2 else ()), frozenset({"A", "B"}), f"p{i}", split="train")
             for i in range(6)
         ]
         logits = np.tile(np.arange(6.0, dtype=np.float32)[:, None], 2)
 
-        cuts = youden_thresholds(rows, Scores(("A", "B"), logits), "split train")
+        probabilities = logits.astype(np.float64) / 8 if is_calibrated else None
 
-        assert (3.0, True) == (cuts.values[0], bool(np.isnan(cuts.values[1])))
-        assert (False, "split train") == (cuts.on_probabilities, cuts.origin)
+        cuts = youden_thresholds(rows, Scores(("A", "B"), logits, probabilities), "split train")
+
+        assert (cut, True) == (cuts.values[0], bool(np.isnan(cuts.values[1])))
+        assert (is_calibrated, "split train") == (cuts.on_probabilities, cuts.origin)
 
     def test_a_patient_who_would_choose_and_be_reported_is_refused(self):
-        """A threshold that has seen the patient flatters."""
+        """A threshold that has seen the patient flatters, on whichever image it was."""
+        other_image = replace(row("p1"), file=Path("p1_001.png"))
+
         with pytest.raises(DataError, match=r"1 patients would both choose .* such as p1"):
-            check_disjoint([row("p0"), row("p1")], [row("p1"), row("p2")])
+            check_disjoint([row("p0"), row("p1")], [other_image, row("p2")])
 
 
 class TestSubgroups:
@@ -165,6 +180,15 @@ class TestSubgroups:
         alone = auroc_report(FINDINGS, labels[women], logits[women], [patients[i] for i in women], **FAST)
         assert [("sex", "F"), ("sex", "M")] == [(group.field, group.value) for group in groups]
         assert (alone, len(women)) == (groups[0].aurocs, groups[0].num_images)
+
+    def test_an_untrained_finding_has_no_number(self):
+        """As in the report of all images: its column of logits says nothing."""
+        labels, logits, patients = cohort(np.random.default_rng(0))
+        rows = [row(patient, sex="F") for patient in patients]
+
+        (group,) = subgroup_reports(rows, scores_of(logits, untrained=1), labels, **FAST)
+
+        assert [False, True, False] == [part.value is None for part in group.aurocs.findings]
 
     def test_images_that_do_not_say_are_a_group_of_their_own(self):
         """All groups of a field together are all images; fields nobody fills are left out."""
@@ -251,3 +275,17 @@ class TestComparison:
 
         with pytest.raises(ValueError, match="share no finding: A and Z"):
             compare(Scores(("A",), logits), Scores(("Z",), logits), logits, list("ab"))
+
+
+def test_means_of_rare_findings_have_intervals():
+    """Three findings of two patients each: a draw lacks a given one in 14 %, and one of them in some 35 %."""
+    labels = np.zeros((30, 3), np.float32)
+    labels[np.arange(6), np.arange(6) // 2] = 1
+    logits, noisy = np.random.default_rng(0).normal(0, 1, (2, 30, 3)).astype(np.float32)
+    patients = [str(i) for i in range(30)]
+
+    report = auroc_report(FINDINGS, labels, logits, patients, num_resamples=200)
+    comparison = compare(scores_of(logits), scores_of(noisy), labels, patients, num_resamples=200)
+
+    assert report.low < report.mean < report.high
+    assert comparison.interval.low < comparison.mean_a - comparison.mean_b < comparison.interval.high

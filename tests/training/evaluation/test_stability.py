@@ -15,7 +15,7 @@ from training.data.dataset import DataError
 from training.evaluation.bootstrap import Resampling
 from training.evaluation.bundle_model import BundleModel
 from training.evaluation.perturbations import PERTURBATIONS
-from training.evaluation.stability import WORST, change, changes
+from training.evaluation.stability import WORST, Median, change, changes
 
 
 @pytest.fixture(name="site")
@@ -55,6 +55,18 @@ class TestChange:
         assert (3, 39) == (row.num_images, row.num_pairs)
         assert (0.2, 0.1, 0.0) == pytest.approx((row.largest, row.by_image.value, row.by_pair.value))
         assert 0 <= row.by_image.interval.low <= 0.1 <= row.by_image.interval.high
+
+    def test_draws_patients_not_images(self, model):
+        """Ten images of each patient, all alike, say no more than one: the intervals must not shrink."""
+        before = np.full((5, 14), 0.5)
+        after = before + np.arange(5)[:, None] / 10
+
+        def medians(times: int) -> tuple[Median, Median]:
+            answers = np.tile(before, (times, 1)), np.tile(after, (times, 1))
+            row = change("x", model, answers, Resampling.by_patient(list("abcde") * times, 50, 0))
+            return row.by_image, row.by_pair
+
+        assert medians(1) == medians(10)
 
     def test_counts_answers_that_cross_the_threshold(self, model):
         """Effusion's threshold is 0.28 in the tiny bundle: reaching it is positive."""

@@ -115,3 +115,14 @@ def test_patients_of_val_are_not_quantised_on(tmp_path):
 
     with pytest.raises(DataError, match="1 patients are in two splits, among them p0"):
         run("bundle", *arguments(tmp_path))
+
+
+def test_unsplit_data_judge_nothing(site):
+    """Ranges and verdict would be of the same pictures."""
+    table = site / "manifest.csv"
+    table.write_text(table.read_text().replace(",train,", ",,").replace(",val,", ",,"))
+
+    with pytest.raises(DataError, match=r"unsplit.*a column `split`"):
+        run("bundle", *arguments(site))
+
+    assert not (site / "int8").exists()
