@@ -153,15 +153,15 @@ def test_serve__says_that_it_cannot_write_its_data_folder_and_how_to_choose_anot
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what /proc shows of a process is Linux' affair")
-def test_serve__is_closed_to_others_of_its_user(tmp_path):
+def test_serve__is_closed_to_others_of_its_user(tmp_path, monkeypatch):
     """Though it may have no decoders of its own, its workers' are beside it."""
     (tmp_path / "file").touch()
     program = (
-        "import ctypes; from pathlib import Path; from service.commands import serve; from service.settings import *;"
-        f"status = serve.run(None, Settings(data_dir=Path({str(tmp_path / 'file' / 'data')!r})));"
+        "import ctypes; from service.__main__ import main; status = main(['serve']);"
         "print(status, ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
     )
     command = [sys.executable, "-c", program]
+    monkeypatch.setenv("THORASCOPE_DATA_DIR", str(tmp_path / "file" / "data"))
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
 
     assert "2 0\n" == process.stdout, process.stderr

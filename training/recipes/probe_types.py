@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from training.recipes.types import Known, Optim, Recipe, require_fold, require_grey
+from training.recipes.types import Known, Optim, Recipe, require_fold
 
 Kernel = Literal["linear", "gaussian"]
 
@@ -49,7 +49,8 @@ class ProbeRecipe(Recipe):
     def __post_init__(self) -> None:
         Recipe.__post_init__(self)  # classes with slots are made anew, and super() looks for the old one
         require_fold(self.name, self.folds, self.held_fold)
-        require_grey(self.name, self.normalisation)
+        if self.normalisation != "grey":
+            raise ValueError(f"{self.name}: a head is solved on images of normalisation grey, not {self.normalisation}")
         if self.kernel not in get_args(Kernel):
             raise ValueError(f"{self.name}: no kernel {self.kernel!r}; there are {', '.join(get_args(Kernel))}")
         if self.normals and self.kernel == "linear":

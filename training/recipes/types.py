@@ -151,12 +151,6 @@ class FromFile:
 Start = FromRun | FromFile | None  # None: random weights
 
 
-def require_grey(name: str, normalisation: Normalisation) -> None:
-    """Raises ValueError where a head is to be solved on images that are normalised otherwise than it would see them."""
-    if normalisation != "grey":
-        raise ValueError(f"{name}: a head is solved on images of normalisation grey, not {normalisation}")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneRecipe(Recipe):
     """A classifier's run: network, initialisation, augmentation.
@@ -197,8 +191,8 @@ class FinetuneRecipe(Recipe):
         require_fold(self.name, self.folds, self.held_fold)
         if self.average is not None and self.eval_every:
             raise ValueError(f"{self.name}: the average or the best epoch can be kept, not both")
-        if self.refit_head is not None:
-            require_grey(self.name, self.normalisation)
+        if self.refit_head is not None and self.normalisation != "grey":
+            raise ValueError(f"{self.name}: a head is solved on images of normalisation grey, not {self.normalisation}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

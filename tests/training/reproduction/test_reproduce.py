@@ -130,7 +130,7 @@ def test_a_mistake_is_one_line(more, message, manifest, tmp_path, capsys):
     """And ends with 2."""
     assert 2 == main(arguments("table1", manifest, tmp_path, *more))
 
-    assert message in capsys.readouterr().out
+    assert message in capsys.readouterr().err
 
 
 def test_a_value_is_changed_where_it_exists():
