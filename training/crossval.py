@@ -21,8 +21,7 @@ from training.engine import Engine
 from training.loop import raised_by_any
 from training.material import Labelled, Sources, labelled, normals, plain
 from training.metrics import AurocReport, auroc_report
-from training.out_of_fold import OUT_OF_FOLD, OutOfFold, write_out_of_fold
-from training.out_of_fold import SUMMARY as SUMMARY  # noqa: PLC0414  # `commands.crossval` has it from here
+from training.out_of_fold import OUT_OF_FOLD, SUMMARY, OutOfFold, write_out_of_fold
 from training.recipes.crossval_types import CrossvalRecipe
 from training.recipes.probe_types import ProbeRecipe
 from training.recipes.types import FinetuneRecipe

@@ -1,5 +1,6 @@
 """Bytes of unknown origin -> radiograph: the one door of the room."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,9 @@ from models.imaging.dicom import decode_dicom
 from models.imaging.radiograph import Header, ImageFormat, Radiograph
 from models.imaging.raster import decode_raster
 from models.imaging.sniff import sniff
+
+_LIMITS: list[int | None] = []  # of Pillow, as each who is decoding has found it
+_LIMIT_LOCK = threading.Lock()
 
 
 def decode(
@@ -37,10 +41,13 @@ def decode(
 def _without_limit_of_pillow() -> Iterator[None]:
     """Pillow warns above a limit of its own and raises above twice that; both decoders have `limit_px` in its place.
 
-    Threads share it: where several decode, a picture above Pillow's limit may still meet it.
+    Threads share it: the last to leave puts back what the first has found.
     """
-    limit_px, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    with _LIMIT_LOCK:
+        _LIMITS.append(Image.MAX_IMAGE_PIXELS)
+        Image.MAX_IMAGE_PIXELS = None
     try:
         yield
     finally:
-        Image.MAX_IMAGE_PIXELS = limit_px
+        with _LIMIT_LOCK:
+            Image.MAX_IMAGE_PIXELS = _LIMITS.pop()

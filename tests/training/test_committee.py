@@ -1,6 +1,7 @@
 """Several kinds of classifiers as one: means of logits, evidence that adds up, and who may not sit on it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,6 +138,15 @@ class TestJointScores:
         first = outcome("xy", [[[1, 2], [3, 4]]])
 
         np.testing.assert_array_equal(first.logits, joint_scores([first]).logits)
+
+    def test_what_is_said_of_an_image_stays_with_it(self):
+        """Scores, labels, patient and fold: comparisons draw patients and judge by labels."""
+        labels = np.array([[0, 1], [1, 0]], np.float32)
+        other = replace(outcome("yx", [[[1, 2], [3, 4]]]), labels=labels, patients=("q", "p"), folds=np.array([7, 8]))
+        aligned = outcome("xy", [[[0, 0], [0, 0]]]).aligned(other)
+
+        assert (("x", "y"), ("p", "q"), [8, 7]) == (aligned.files, aligned.patients, aligned.folds.tolist())
+        assert ([[1, 0], [0, 1]], [[[3, 4], [1, 2]]]) == (aligned.labels.tolist(), aligned.logits.tolist())
 
     def test_other_images_are_refused(self):
         """A missing one would be calibrated on half of the committee."""

@@ -7,7 +7,8 @@ from training.commands.finetune import add_arguments
 from training.commands.recipe import recipe_of
 from training.commands.rows import sources_of
 from training.commands.running import engine_of, open_run, require_start
-from training.crossval import SUMMARY, Execution, crossval
+from training.crossval import Execution, crossval
+from training.out_of_fold import SUMMARY
 from training.recipes.crossval_types import CrossvalRecipe
 from training.run import Run
 

@@ -1,8 +1,10 @@
 """Reading PNG and JPEG."""
 
 import struct
+import threading
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import numpy as np
@@ -13,7 +15,7 @@ from pydicom import uid
 from models.errors import ImageTooLargeError, UndecodableImageError
 from models.imaging.decode import decode
 from models.imaging.phantom import draw
-from models.imaging.radiograph import ImageFormat
+from models.imaging.radiograph import Header, ImageFormat
 from tests.dicom_samples import framed, jpeg, png
 
 GREY = draw(0, 60, 48)
@@ -136,6 +138,31 @@ class TestRefusals:
 
         assert ({GREY.shape}, []) == (shapes, said)
         assert pillow_limit_px == Image.MAX_IMAGE_PIXELS
+
+    def test_nor_where_another_thread_is_done_first(self, monkeypatch):
+        """The limit is Pillow's for all threads: who comes later is still decoding when the first has left."""
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GREY.size // 3)
+        frame = framed(jpeg(GREY), GREY, 8, uid.JPEGBaseline8Bit)
+        early_is_in, late_is_in, early_is_out = threading.Event(), threading.Event(), threading.Event()
+
+        def stay(_header: Header) -> None:
+            early_is_in.set()
+            assert late_is_in.wait(30)
+
+        def overstay(_header: Header) -> None:
+            late_is_in.set()
+            assert early_is_out.wait(30)
+
+        with ThreadPoolExecutor() as pool:
+            early = pool.submit(decode, frame, check_header=stay)
+            assert early_is_in.wait(30)
+            late = pool.submit(decode, frame, check_header=overstay)
+            shapes = [early.result().pixels.shape]
+            early_is_out.set()
+            shapes.append(late.result().pixels.shape)
+
+        assert [GREY.shape, GREY.shape] == shapes
+        assert GREY.size // 3 == Image.MAX_IMAGE_PIXELS
 
     def test_a_picture_at_the_limit_passes(self):
         assert decode(png(GREY), limit_px=GREY.size).pixels.shape == GREY.shape
