@@ -12,7 +12,8 @@ from models.imaging.geometry import Box
 
 Colour: TypeAlias = tuple[int, int, int]
 
-# After Okabe and Ito, without the dark ones and as light as grey and the map's purple and orange need.
+# As many as findings. The first six are after Okabe and Ito, without the dark ones and as light as grey and the map's
+# purple and orange need; few pictures take more. Any two are 31 or more apart in CIELAB.
 _COLOURS: Final[tuple[Colour, ...]] = (
     (64, 224, 255),  # cyan
     (240, 228, 66),  # yellow
@@ -20,13 +21,21 @@ _COLOURS: Final[tuple[Colour, ...]] = (
     (70, 220, 130),  # green
     (255, 165, 60),  # orange
     (190, 175, 255),  # lavender
+    (240, 60, 255),  # magenta
+    (0, 255, 0),  # lime
+    (255, 90, 90),  # red
+    (70, 140, 255),  # blue
+    (165, 160, 60),  # olive
+    (255, 70, 160),  # rose
+    (0, 170, 150),  # teal
+    (255, 255, 255),  # white
 )
 _NOTE_COLOUR: Final[Colour] = (255, 255, 255)
 _BLACK: Final[Colour] = (0, 0, 0)
 
 
 def colour_of(number: int) -> Colour:
-    """Of the box at that place in the list, and of its caption; they repeat."""
+    """Of the box at that place in the list, and of its caption; after fourteen they repeat."""
     return _COLOURS[number % len(_COLOURS)]
 
 

@@ -1,8 +1,9 @@
 """Bytes of unknown origin -> radiograph: the one door of the room."""
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from PIL import Image
 
@@ -11,8 +12,8 @@ from models.imaging.radiograph import Header, ImageFormat, Radiograph
 from models.imaging.raster import decode_raster
 from models.imaging.sniff import sniff
 
-_LIMITS: list[int | None] = []  # of Pillow, as each who is decoding has found it
-_LIMIT_LOCK = threading.Lock()
+_DECODING: list[ExitStack] = []  # what each who is decoding has found in the libraries
+_DECODING_LOCK = threading.Lock()
 
 
 def decode(
@@ -31,23 +32,32 @@ def decode(
         ImageTooLargeError: by its header it has more than `limit_px` pixels; told before decoding.
     """
     image_format = sniff(content)
-    with _without_limit_of_pillow():
+    with _libraries_held_back():
         if image_format is ImageFormat.DICOM:
             return decode_dicom(content, limit_px=limit_px, check_header=check_header)
         return decode_raster(content, image_format, limit_px=limit_px)
 
 
 @contextmanager
-def _without_limit_of_pillow() -> Iterator[None]:
-    """Pillow warns above a limit of its own and raises above twice that; both decoders have `limit_px` in its place.
+def _libraries_held_back() -> Iterator[None]:
+    """No warnings, which may quote a header, and no limit of Pillow's own: both decoders have `limit_px` in its place.
 
-    Threads share it: the last to leave puts back what the first has found.
+    All threads share these: the last to leave puts back what the first has found.
     """
-    with _LIMIT_LOCK:
-        _LIMITS.append(Image.MAX_IMAGE_PIXELS)
-        Image.MAX_IMAGE_PIXELS = None
+    with _DECODING_LOCK:
+        _DECODING.append(_held_back())
     try:
         yield
     finally:
-        with _LIMIT_LOCK:
-            Image.MAX_IMAGE_PIXELS = _LIMITS.pop()
+        with _DECODING_LOCK:
+            _DECODING.pop().close()
+
+
+def _held_back() -> ExitStack:
+    """Closing it puts back what was there."""
+    before = ExitStack()
+    before.enter_context(warnings.catch_warnings())
+    warnings.simplefilter("ignore")
+    before.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+    Image.MAX_IMAGE_PIXELS = None
+    return before

@@ -6,7 +6,6 @@ decoders raise over a damaged or hostile file is translated here, without its me
 
 import logging
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -14,12 +13,13 @@ from io import BytesIO
 import numpy as np
 from pydicom import Dataset, Sequence, dcmread, uid
 from pydicom.dataelem import RawDataElement
+from pydicom.multival import MultiValue
 
 from models.errors import ThorascopeError, UndecodableImageError
 from models.imaging.deflated import hides_deflation, inflate, is_deflated
 from models.imaging.dicom_frame import grey_codes, luma
 from models.imaging.dicom_pixels import ASPECT, aspect_of, layout_of, pipeline_of
-from models.imaging.dicom_views import view_of
+from models.imaging.dicom_views import view_of, view_of_orientation
 from models.imaging.radiograph import Header, ImageFormat, Radiograph
 
 # pydicom logs the values it stumbles over, tracebacks of decoders included.
@@ -32,7 +32,7 @@ _HEADER = {
     "PhotometricInterpretation": "photometric_interpretation",
     "PresentationIntentType": "presentation_intent_type",
 }
-_READ_FIRST = (*_HEADER, "ViewCodeSequence")
+_READ_FIRST = (*_HEADER, "ViewCodeSequence", "PatientOrientation")
 _PALETTES = ("RedPalette", "GreenPalette", "BluePalette")
 _PIXELS = (
     *("SamplesPerPixel", "Rows", "Columns", "NumberOfFrames", "PlanarConfiguration", "PixelRepresentation"),
@@ -69,8 +69,9 @@ def decode_dicom(
     check_header(header)
     with _translated():
         dataset = _read(inflated, _READ_FIRST + _PIXELS)
-        if "PixelData" not in dataset and _is_cut(inflated, dataset):
-            raise UndecodableImageError("the DICOM file is damaged or cut")
+        if "PixelData" not in dataset:
+            is_cut = _is_cut(inflated, dataset)
+            raise UndecodableImageError(f"the DICOM file {'is damaged or cut' if is_cut else 'holds no Pixel Data'}")
         layout = layout_of(dataset, limit_px=limit_px)
         if layout.is_grey:
             pixels = pipeline_of(dataset, layout).render(grey_codes(dataset, layout))
@@ -82,8 +83,7 @@ def decode_dicom(
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # they quote values too
+        with np.errstate(all="ignore"):
             yield
     except (ThorascopeError, MemoryError):
         raise
@@ -134,7 +134,7 @@ def _header(dataset: Dataset, syntax: str | None) -> Header:
         syntax: UID of the transfer syntax; None where the data set names it.
     """
     codes = {name: _code(dataset.get(keyword)) for keyword, name in _HEADER.items()}
-    codes["view_position"] = codes["view_position"] or _coded_view(dataset)
+    codes["view_position"] = codes["view_position"] or _coded_view(dataset) or _oriented_view(dataset)
     return Header(**codes, transfer_syntax_uid=_code(syntax or dataset.file_meta.TransferSyntaxUID))
 
 
@@ -150,3 +150,8 @@ def _coded_view(dataset: Dataset) -> str | None:
         return None
     scheme, code = (str(sequence[0].get(keyword) or "") for keyword in ("CodingSchemeDesignator", "CodeValue"))
     return view_of(scheme, code)
+
+
+def _oriented_view(dataset: Dataset) -> str | None:
+    orientation = dataset.get("PatientOrientation")
+    return view_of_orientation([str(value) for value in orientation]) if isinstance(orientation, MultiValue) else None

@@ -27,6 +27,7 @@ _DECODERS: dict[str, str] = {
     **dict.fromkeys((uid.JPEG2000Lossless, uid.JPEG2000), "pylibjpeg"),
     **dict.fromkeys((uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K), "pylibjpeg"),
 }
+_LOSSY = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless, uid.JPEG2000, uid.HTJ2K})
 _RLE_HEADER_BYTES, _RLE_MAX_RATIO = 64, 64  # PackBits makes at most 128 bytes of two: PS3.5, annex G
 
 
@@ -35,13 +36,14 @@ def grey_codes(dataset: Dataset, layout: Layout) -> NDArray[np.uint16]:
     samples = _samples(dataset, layout)
     syntax = dataset.file_meta.TransferSyntaxUID
     bits, mask = layout.bits_stored, 2**layout.bits_stored - 1
-    if _is_codestream(syntax) and not (layout.is_signed and syntax in dicom_jpeg.DECODER_DEPENDENCIES):
+    if syntax in _LOSSY and not (layout.is_signed and syntax in dicom_jpeg.DECODER_DEPENDENCIES):
         # Numbers, not bit patterns: a lossy coder overshoots the stored range, and must not wrap around in it.
         lowest = -(2 ** (bits - 1)) if layout.is_signed else 0
         samples = np.asarray(np.clip(samples, lowest, lowest + mask), samples.dtype)
         shift = 0
     else:
-        # Bit patterns, beside which old files keep overlays (PS3.5, 8.1.1); JPEG knows no sign, so its are patterns.
+        # Bit patterns, beside which old files keep overlays (PS3.5, 8.1.1), losslessly compressed ones too; JPEG knows
+        # no sign, so its are patterns.
         shift = 0 if _is_codestream(syntax) else layout.high_bit + 1 - bits
     codes: NDArray[np.uint16] = samples.astype(np.uint16)
     return (codes >> np.uint16(shift)) & np.uint16(mask)
@@ -74,9 +76,9 @@ def _samples(dataset: Dataset, layout: Layout) -> NDArray[np.integer]:
         _check_frame(get_frame(dataset.PixelData, 0, number_of_frames=1), layout, is_rle=syntax == uid.RLELossless)
     elif layout.samples == 1 and len(dataset.PixelData) < layout.num_bytes:
         raise UndecodableImageError("the file holds fewer pixels than its header promises")
-    # Where the header lacks these, the layout has what they are by default; pydicom asks for them.
+    # Where the header lacks these, the layout has what they are by default; pydicom asks for them, in capitals.
     dataset.SamplesPerPixel, dataset.BitsStored = layout.samples, layout.bits_stored
-    dataset.PixelRepresentation = int(layout.is_signed)
+    dataset.PixelRepresentation, dataset.PhotometricInterpretation = int(layout.is_signed), layout.photometric
     # `grey_codes` knows better about unused bits; pydicom takes no notice of the high bit.
     options: dict[str, Any] = {"correct_unused_bits": False}
     samples, _ = dicom_jpeg.decoder(syntax).as_array(dataset, index=0, decoding_plugin=plugin, **options)

@@ -67,6 +67,9 @@ def layout_of(dataset: Dataset, *, limit_px: int) -> Layout:
     if samples not in (1, 3) or allocated not in (8, 16) or not 1 <= stored <= allocated:
         raise UndecodableImageError("only 1 or 3 samples a pixel, of up to 8 or 16 bits, are supported")
     high_bit = _integer(dataset, "HighBit", stored - 1)
+    photometric = str(dataset.get("PhotometricInterpretation") or "").strip().upper()
+    if not photometric:
+        raise UndecodableImageError("the header has no Photometric Interpretation, so black and white are not known")
     return Layout(
         rows=rows,
         columns=columns,
@@ -75,7 +78,7 @@ def layout_of(dataset: Dataset, *, limit_px: int) -> Layout:
         bits_stored=stored,
         high_bit=high_bit if stored <= high_bit + 1 <= allocated else stored - 1,
         is_signed=_integer(dataset, "PixelRepresentation", 0) == 1,
-        photometric=str(dataset.get("PhotometricInterpretation") or "").strip().upper(),
+        photometric=photometric,
     )
 
 

@@ -1,8 +1,9 @@
-"""Radiographic views as codes: an item of View Code Sequence, (0054,0220), -> a term of View Position, (0018,5101).
+"""Radiographic views: View Code Sequence or Patient Orientation -> a term of View Position, (0018,5101).
 
 pydicom's dictionary has these codes, but takes 90 MiB of memory and a second to import; a test holds the table to it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 # Schemes that SNOMED codes stand under: today's, and those of files written before 2019 (PS3.16, 8.3).
@@ -37,3 +38,14 @@ def view_of(scheme: str, code: str) -> str | None:
     if scheme not in _SCHEMES:
         return None
     return next((view for view, codes in VIEWS.items() if code in codes), None)
+
+
+def view_of_orientation(orientation: Sequence[str]) -> str | None:
+    """LATERAL where Patient Orientation, (0020,0020), says that no side of the picture is the patient's left or right.
+
+    None for any other. Each value is a direction of rows or columns; its first letter is the principal one (PS3.3,
+    C.7.6.1.1.1): A and P for front and back, H and F for head and feet, L and R.
+    """
+    rows_and_columns = {direction[:1] for direction in orientation}
+    is_lateral = len(orientation) == 2 and any(rows_and_columns == {a, h} for a in "AP" for h in "HF")
+    return "LATERAL" if is_lateral else None

@@ -31,10 +31,7 @@ _COLOURS = np.stack(
 ).astype(np.uint8)
 
 
-_Taps = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]
-
-
-def rescale(values: NDArray[np.floating]) -> NDArray[np.float32]:
+def min_max(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """Min-max to [0, 1], any shape; a flat map carries no evidence and becomes all zeros."""
     low, high = float(values.min()), float(values.max())
     if not high > low:
@@ -59,7 +56,7 @@ def saliency_map(grid: NDArray[np.floating], placement: Placement) -> NDArray[np
     around = [(rows.start, len(grid) - rows.stop), (columns.start, len(grid) - columns.stop)]
     enlarged = upsample(np.pad(grid[rows, columns], around, mode="edge"), placement.side)
     scaled = np.zeros_like(enlarged)
-    scaled[top:bottom, left:right] = rescale(enlarged[top:bottom, left:right])
+    scaled[top:bottom, left:right] = min_max(enlarged[top:bottom, left:right])
     return scaled
 
 

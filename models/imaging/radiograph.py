@@ -22,7 +22,8 @@ class Header:
     An attribute that the file lacks, leaves empty or fills with something that is no code string is None.
 
     Attributes:
-        view_position: where View Position is None, what View Code Sequence says (`models.imaging.dicom_views`).
+        view_position: where View Position is None, what View Code Sequence says, else what Patient Orientation does
+            (`models.imaging.dicom_views`).
     """
 
     modality: str | None = None

@@ -4,7 +4,6 @@ Dense tissue is taken to be bright, as every public set of radiographs in these 
 other polarity is for the gate to notice.
 """
 
-import warnings
 from io import BytesIO
 
 import numpy as np
@@ -16,6 +15,7 @@ from models.imaging.colour import coloured_share
 from models.imaging.radiograph import ImageFormat, Radiograph
 
 _GREY_16_BIT = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
+_WITH_ALPHA = frozenset({"LA", "RGBA"})
 _WITHOUT_POLARITY = frozenset({"CMYK", "YCCK"})
 
 
@@ -30,13 +30,12 @@ def decode_raster(content: bytes, image_format: ImageFormat, *, limit_px: int) -
         UndecodableImageError: damaged, cut, or CMYK (a print space, whose polarity writers disagree about).
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged chunks and metadata that are not read
-            with Image.open(BytesIO(content), formats=(image_format.name,)) as image:
-                _check_size(image, limit_px)
-                image.load()
-                upright = _opaque(ImageOps.exif_transpose(image))
-                return Radiograph(_grey(upright), image_format, coloured=coloured_share(upright))
+        with Image.open(BytesIO(content), formats=(image_format.name,)) as image:
+            _check_size(image, limit_px)
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)  # else it copies what is upright already
+            seen = _opaque(image)
+            return Radiograph(_grey(seen), image_format, coloured=coloured_share(seen))
     except (ThorascopeError, MemoryError):
         raise
     except Exception as error:  # a damaged file makes Pillow raise OSError, SyntaxError, struct.error, KeyError ...
@@ -53,8 +52,10 @@ def _opaque(image: Image.Image) -> Image.Image:
         raise UndecodableImageError("CMYK images are not supported")
     if image.mode in _GREY_16_BIT or not image.has_transparency_data:
         return image
-    colours = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", colours.size, (0, 0, 0, 255)), colours)
+    layer = image if image.mode in _WITH_ALPHA else image.convert("RGBA")
+    opaque = Image.new("RGB", image.size)
+    opaque.paste(layer, mask=layer)
+    return opaque
 
 
 def _grey(image: Image.Image) -> NDArray[np.uint8]:

@@ -45,7 +45,6 @@ class TestRefusals:
             {"BitsStored": 12},
             {"BitsAllocated": None},
             {"SamplesPerPixel": 4},
-            {"PhotometricInterpretation": None},
             {"PhotometricInterpretation": "RGB"},
         ],
     )
@@ -54,11 +53,20 @@ class TestRefusals:
             decode(plain(SMALL, 8, **attributes))
 
     def test_no_pixels_at_all(self):
+        """A report, a plan or a DICOMDIR among the images; it may have a size all the same."""
         made = dataset(SMALL)
         del made.PixelData
-
-        with pytest.raises(UndecodableImageError):
+        with pytest.raises(UndecodableImageError, match="no Pixel Data"):
             decode(written(made))
+        del made.Rows
+        with pytest.raises(UndecodableImageError, match="no Pixel Data"):
+            decode(written(made))
+
+    @pytest.mark.parametrize("photometric", [None, ""])
+    def test_without_photometric_interpretation_the_message_says_so(self, photometric):
+        """Whether the smallest value is black or white is not ours to guess."""
+        with pytest.raises(UndecodableImageError, match="no Photometric Interpretation"):
+            decode(plain(SMALL, 8, PhotometricInterpretation=photometric))
 
     @pytest.mark.parametrize("kept", [0.9, 0.5, "header", "meta"])
     def test_a_compressed_file_that_is_cut(self, kept):
@@ -71,13 +79,9 @@ class TestRefusals:
             decode(cut)
 
     def test_a_whole_file_without_a_size(self):
-        """With pixels or without: nothing of it is missing but what was never there."""
-        made = dataset(SMALL, Rows=None)
+        """Nothing of it is missing but what was never there."""
         with pytest.raises(UndecodableImageError, match="no size"):
-            decode(written(made))
-        del made.PixelData
-        with pytest.raises(UndecodableImageError, match="no size"):
-            decode(written(made))
+            decode(plain(SMALL, 8, Rows=None))
 
     @pytest.mark.parametrize("syntax", [uid.JPEGBaseline8Bit, uid.JPEGLosslessSV1])
     def test_a_jpeg_frame_larger_than_the_header_says(self, syntax):
@@ -221,6 +225,16 @@ class TestHeader:
     def test_a_code_that_is_no_view_is_none(self, items):
         """Whatever stands in it stays inside."""
         assert None is read_header(plain(SMALL, 8, ViewPosition=None, ViewCodeSequence=items)).view_position
+
+    @pytest.mark.parametrize(
+        ("orientation", "view"),
+        [(["A", "F"], "LATERAL"), (["L", "F"], None), ("", None), (PATIENT, None), ([PATIENT, PATIENT], None)],
+    )
+    def test_patient_orientation_tells_a_lateral_view_where_nothing_else_does(self, orientation, view):
+        attributes = {"PatientOrientation": orientation, "ViewCodeSequence": []}
+
+        assert view == read_header(plain(SMALL, 8, ViewPosition=None, **attributes)).view_position
+        assert "AP" == read_header(plain(SMALL, 8, ViewPosition="AP", **attributes)).view_position
 
     def test_it_is_read_without_pixels(self):
         assert read_header(plain(chest(), 8)[:-1000]).modality == "DX"

@@ -54,11 +54,21 @@ class TestLayouts:
 
         assert expected.pixels.tolist() == decode(content).pixels.tolist()
 
-    def test_bits_beside_the_stored_ones_are_not_looked_at(self):
-        """Old files keep overlays there."""
-        values = chest(12)
+    @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
+    def test_bits_beside_the_stored_ones_are_not_looked_at(self, syntax):
+        """Old files keep overlays there; whoever compressed them without loss has kept those, too."""
+        values, beside = chest(12), np.arange(96 * 80, dtype=np.uint16).reshape(96, 80) << 12
+        make = compressed if syntax.is_encapsulated else plain
+        made = dcmread(BytesIO(make(values | beside, 16, syntax)))
+        made.BitsStored, made.HighBit = 12, 11
 
-        assert decode(plain(values, 12)).pixels.tolist() == decode(plain(values | 0xF000, 12)).pixels.tolist()
+        assert decode(plain(values, 12)).pixels.tolist() == decode(written(made, syntax)).pixels.tolist()
+
+    def test_the_photometric_interpretation_may_be_in_small_letters(self):
+        assert (
+            decode(plain(SMALL)).pixels.tolist()
+            == decode(plain(SMALL, PhotometricInterpretation="Monochrome2")).pixels.tolist()
+        )
 
     def test_a_high_bit_at_the_top_means_values_at_the_top(self):
         values = chest(12)
@@ -114,6 +124,29 @@ class TestLayouts:
         radiograph = decode(plain(SMALL, 8, ModalityLUTSequence=[doubled], WindowCenter=256, WindowWidth=511))
 
         assert np.abs(radiograph.pixels.astype(int) - SMALL).max() <= 1
+
+    def test_a_lut_may_begin_in_the_upper_half_of_unsigned_values(self):
+        """What it begins with is no negative number there."""
+        values = chest(16)
+        negative = item(40_000, list(range(65_535, 39_999, -1)), 16)
+
+        shown = decode(plain(values, 16, VOILUTSequence=[negative])).pixels
+
+        expected = (65_535 - np.clip(values.astype(np.int64) - 40_000, 0, 25_535)) / 257
+        assert np.abs(shown - expected).max() <= 1
+
+    def test_a_lut_with_entries_wider_than_it_says_is_read_by_its_entries(self):
+        """Some writers put the 8 bits of the display there; else all above would be white."""
+        doubled = item(0, [2 * value for value in range(256)], 8)
+
+        assert np.abs(decode(plain(SMALL, 8, VOILUTSequence=[doubled])).pixels.astype(int) - SMALL).max() <= 1
+
+    @pytest.mark.parametrize(("one_end", "other_end"), [(190, 210), (210, 190)])
+    def test_padding_may_be_a_range_in_either_order(self, one_end, other_end):
+        """In MONOCHROME1 the limit may be the lower one."""
+        padded = decode(plain(SMALL, 8, PixelPaddingValue=one_end, PixelPaddingRangeLimit=other_end)).pixels
+
+        assert np.where((SMALL >= 190) & (SMALL <= 210), 0, SMALL).tolist() == padded.tolist()
 
     def test_padding_is_air_in_both_polarities(self):
         values = SMALL.copy()

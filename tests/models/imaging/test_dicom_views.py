@@ -4,7 +4,7 @@ import pytest
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from models.imaging.dicom_views import VIEWS, view_of
+from models.imaging.dicom_views import VIEWS, view_of, view_of_orientation
 
 DX_VIEWS = [getattr(codes.cid4010, name) for name in codes.cid4010.dir()]
 MEANINGS = {"postero-anterior": "PA", "antero-posterior": "AP", "left lateral": "LL", "right lateral": "RL"}
@@ -43,3 +43,17 @@ def test_view_of__takes_the_schemes_of_older_files(scheme):
 )
 def test_view_of__knows_no_others(scheme, code):
     assert None is view_of(scheme, code)
+
+
+@pytest.mark.parametrize("orientation", [("A", "F"), ("P", "F"), ("H", "A"), ("AL", "FP")])
+def test_view_of_orientation__is_lateral_where_neither_side_is_left_or_right(orientation):
+    """However the picture is turned, and where it is a little oblique."""
+    assert "LATERAL" == view_of_orientation(orientation)
+
+
+@pytest.mark.parametrize(
+    "orientation", [("L", "F"), ("R", "H"), ("F", "LA"), ("L", "P"), ("A",), ("A", ""), (), ("A", "P")]
+)
+def test_view_of_orientation__says_nothing_of_others(orientation):
+    """Of frontal views, of slices across the body, and of what makes no sense."""
+    assert None is view_of_orientation(orientation)

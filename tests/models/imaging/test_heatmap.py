@@ -13,8 +13,8 @@ from models.imaging.heatmap import (
     colourise,
     largest_box,
     mean_inside,
+    min_max,
     png_bytes,
-    rescale,
     saliency_map,
     source_strips,
     upsample,
@@ -29,11 +29,11 @@ def spot(box: tuple[int, int, int, int], side: int = 32, value: float = 1.0) -> 
 
 class TestRescale:
     def test_it_is_min_max(self):
-        assert [[0.0, 0.5], [0.75, 1.0]] == rescale(np.array([[2.0, 4.0], [5.0, 6.0]])).tolist()
+        assert [[0.0, 0.5], [0.75, 1.0]] == min_max(np.array([[2.0, 4.0], [5.0, 6.0]])).tolist()
 
     @pytest.mark.parametrize("value", [0.0, 3.0])
     def test_a_flat_map_becomes_zeros(self, value):
-        assert rescale(np.full((4, 4), value)).max() == 0
+        assert min_max(np.full((4, 4), value)).max() == 0
 
 
 class TestLargestBox:
@@ -76,6 +76,17 @@ class TestSaliencyMap:
 
         assert 61 == placement.content[1]
         assert {1.0} == set(made[:, 61].tolist())
+
+    def test_the_outermost_cell_goes_on_to_the_picture_s_edge(self):
+        """Beside it lie cells that are all padding; nothing of their 0 seeps in."""
+        placement = Letterbox(200, 100, 224)
+        grid = np.zeros((8, 8))
+        grid[:, 2] = 1.0  # columns 56 to 83, of which 56 is the first of the picture
+
+        made = saliency_map(grid, placement)
+
+        assert 56 == placement.content[1]
+        assert {1.0} == set(made[:, 56:70].ravel().tolist())
 
     def test_a_map_without_evidence_has_no_box(self):
         assert largest_box(saliency_map(np.zeros((14, 14)), Letterbox(10, 10, 224)), 0.5) is None

@@ -5,6 +5,7 @@ import pytest
 
 from models.imaging.geometry import Box
 from models.imaging.overlay import overlay, overlay_strips
+from models.labels import CHESTXRAY14
 
 
 def spot(box, side):
@@ -61,14 +62,14 @@ class TestOverlay:
         assert made.shape == (40, 60, 3)
 
     def test_each_box_has_a_colour_and_its_caption_the_same(self):
-        """Six in turn: neighbours in the list are never alike."""
-        boxes = [Box(50, 50 * place, 90, 50 * place + 40) for place in range(6)]
-        pixels, cold = np.full((300, 300), 100, np.uint8), np.zeros((300, 300))
+        """As many as there are findings, which `saliency=heatmaps` draws all."""
+        boxes = [Box(50, 50 * place, 90, 50 * place + 40) for place in range(len(CHESTXRAY14))]
+        pixels, cold = np.full((300, 700), 100, np.uint8), np.zeros((300, 700))
 
-        made = overlay(pixels, cold, boxes, ["Mass"] * 6)
+        made = overlay(pixels, cold, boxes, ["Mass"] * len(boxes))
 
         colours = [tuple(made[89, int(box.left) + 20]) for box in boxes]
-        assert 6 == len(set(colours))
+        assert len(boxes) == len(set(colours))
         for box, colour in zip(boxes, colours, strict=True):
             above = made[30:50, int(box.left) : int(box.left) + 40]
             assert (above == colour).all(axis=2).any()

@@ -17,6 +17,7 @@ from models.imaging.decode import decode
 from models.imaging.phantom import draw
 from models.imaging.radiograph import Header, ImageFormat
 from tests.dicom_samples import framed, jpeg, png
+from tests.peak_memory import needs_proc, peak_mb
 
 GREY = draw(0, 60, 48)
 RGB = np.repeat(GREY[..., None], 3, axis=2)
@@ -104,6 +105,20 @@ class TestJpeg:
             decode(buffer.getvalue())
 
 
+@needs_proc
+@pytest.mark.parametrize("mode", ["RGB", "LA", "RGBA"])
+def test_memory__holds_no_more_than_two_pictures_of_four_bytes_a_pixel(mode):
+    """Of 16 megapixels: the file's own, the one without transparency, and the grey one a few times."""
+    before = f"""
+from io import BytesIO
+from PIL import Image
+from models.imaging.decode import decode
+content = BytesIO()
+Image.new({mode!r}, (4000, 4000)).save(content, "PNG", compress_level=1)
+"""
+    assert peak_mb(before, "decode(content.getvalue())") < 12 * 4000 * 4000 / 2**20
+
+
 class TestRefusals:
     @pytest.mark.parametrize("content", [png(GREY), jpeg(GREY)], ids=["png", "jpeg"])
     def test_a_cut_file(self, content):
@@ -140,8 +155,9 @@ class TestRefusals:
         assert pillow_limit_px == Image.MAX_IMAGE_PIXELS
 
     def test_nor_where_another_thread_is_done_first(self, monkeypatch):
-        """The limit is Pillow's for all threads: who comes later is still decoding when the first has left."""
+        """All threads have one limit, and one list of warnings to show: the last to leave puts both back."""
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GREY.size // 3)
+        filters = [*warnings.filters]
         frame = framed(jpeg(GREY), GREY, 8, uid.JPEGBaseline8Bit)
         early_is_in, late_is_in, early_is_out = threading.Event(), threading.Event(), threading.Event()
 
@@ -158,11 +174,13 @@ class TestRefusals:
             assert early_is_in.wait(30)
             late = pool.submit(decode, frame, check_header=overstay)
             shapes = [early.result().pixels.shape]
+            with warnings.catch_warnings(record=True) as said:
+                warnings.warn("of a header", stacklevel=1)
             early_is_out.set()
             shapes.append(late.result().pixels.shape)
 
-        assert [GREY.shape, GREY.shape] == shapes
-        assert GREY.size // 3 == Image.MAX_IMAGE_PIXELS
+        assert ([GREY.shape, GREY.shape], []) == (shapes, said)
+        assert (GREY.size // 3, filters) == (Image.MAX_IMAGE_PIXELS, warnings.filters)
 
     def test_a_picture_at_the_limit_passes(self):
         assert decode(png(GREY), limit_px=GREY.size).pixels.shape == GREY.shape
