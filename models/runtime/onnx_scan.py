@@ -10,7 +10,7 @@ Source: onnx.proto of ONNX 1.23 for the field numbers.
 from typing import Final
 
 from models.errors import InvalidBundleError
-from models.runtime.wire import Field, fields, integers
+from models.runtime.protobuf_wire import Field, fields, integers
 
 STANDARD_DOMAINS: Final = frozenset({b"", b"ai.onnx"})
 

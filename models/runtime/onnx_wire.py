@@ -6,7 +6,7 @@ Source: onnx.proto of ONNX 1.23 for the field numbers.
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from models.runtime.wire import Field, fields, message_field
+from models.runtime.protobuf_wire import Field, fields, message_field
 
 NODE, INITIALIZER, INPUT, OUTPUT, VALUE_INFO = 1, 5, 11, 12, 13  # in GraphProto
 _NAMED: Final = {INITIALIZER: 8, INPUT: 1, OUTPUT: 1, VALUE_INFO: 1}  # where these messages keep their names

@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InvalidRequestError
-
-NO_FINDING: Final = "No Finding"
-UNLABELLED: Final = "Unlabelled"
+from models.label_rule import stated_findings
 
 _VALUES: Final = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": np.nan, "nan": np.nan}
 
@@ -40,9 +38,9 @@ class LabelTable:
 def read_label_table(path: Path, findings: Sequence[str]) -> LabelTable:
     """Read a table with at least `file` and either `label` (names joined by `;`) or a column for some findings.
 
-    With `label`, a row that has an `nih_index`, and every row of a table without the column `source`, is complete: what
-    it does not name is absent, and it names something, if only "No Finding". Any other row knows only what it names,
-    and Pneumonia where it says "No Finding". With a column a finding, 1 is present, 0 is absent and nothing is unknown.
+    `models.label_rule` says how `label` is understood: a row that has an `nih_index`, and every row of a table without
+    the column `source`, is complete; any other knows only what it names. With a column a finding, 1 is present, 0 is
+    absent and nothing is unknown.
 
     Args:
         path: the CSV.
@@ -100,21 +98,12 @@ def _records(reader: "csv.DictReader[str]", name: str) -> Iterator[tuple[str, di
 
 
 def _named(record: dict[str, str], findings: Sequence[str], ignored: Counter[str], place: str) -> list[float]:
-    names = {text.strip() for text in record["label"].split(";")} - {""}
-    unknown = names.difference(findings, (NO_FINDING, UNLABELLED))
-    if UNLABELLED in names:
-        return [np.nan] * len(findings)
-    if record.get("nih_index") or "source" not in record:
-        if unknown:
-            raise InvalidRequestError(f"{place}: {min(unknown)!r} is no finding of the bundle ({', '.join(findings)})")
-        if not names:  # nobody has looked, perhaps, and that would count as absent for every finding
-            raise InvalidRequestError(f"{place}: the label is blank; write {NO_FINDING!r}, or {UNLABELLED!r}")
-        if NO_FINDING in names and len(names) > 1:
-            raise InvalidRequestError(f"{place}: findings stand beside {NO_FINDING!r}")
-        return [float(finding in names) for finding in findings]
-    ignored.update(unknown)
-    absent = {"Pneumonia"} if NO_FINDING in names else set()
-    return [1.0 if finding in names else 0.0 if finding in absent else np.nan for finding in findings]
+    try:
+        stated = stated_findings(record, findings)
+    except ValueError as error:
+        raise InvalidRequestError(f"{place}: {error}") from error
+    ignored.update(stated.others)
+    return [float(finding in stated.present) if finding in stated.known else np.nan for finding in findings]
 
 
 def _value(text: str, place: str) -> float:

@@ -101,7 +101,7 @@ def fit_site(
     fitted = fittable(judged, LEAST_OF_A_KIND)
     _require_enough(judged, fitted, num_patients, folds)
 
-    own = has_own_slope(judged) & fitted
+    own = has_own_slope(judged)
     try:
         calibrations, thresholds = fit_partly(manifest, logits, judged, fitted, own)
         held_out = hold_out(manifest, logits, judged, deal_out(judged, names, folds), fitted, own)

@@ -18,8 +18,6 @@ from service.api.job_formats import ResultFormat, columns
 from service.inference.answers import Prediction, ServedModel
 from service.jobs.job import Task
 
-Problem = dict[str, Any]
-
 
 @dataclass(slots=True)
 class SiteScores:

@@ -60,6 +60,22 @@ class TestLabels:
         assert row.may_ship
         assert 1 == np.nansum(label_matrix([row]))
 
+    def test_spaces_round_names_mean_nothing(self, tmp_path):
+        """People write lists with spaces; a finding must not get lost over one."""
+        path = write_csv(tmp_path / "m.csv", [record(label="Effusion; Mass "), record(label=" No Finding")])
+
+        found, normal = read_manifest(path)
+
+        assert {"Effusion", "Mass"} == found.labels
+        assert {"Pneumonia"} == normal.known
+
+    @pytest.mark.parametrize(("text", "age"), [("61", 61.0), ("", None), ("old", None), ("nan", None), ("inf", None)])
+    def test_an_age_is_a_number_or_unknown(self, tmp_path, text, age):
+        """NaN is how tables of pandas say that they do not know; it is in no age group."""
+        (row,) = read_manifest(write_csv(tmp_path / "m.csv", [record(age=text)]))
+
+        assert age == row.age_years
+
     def test_a_table_without_labels_is_refused(self, tmp_path):
         """The missing column is named."""
         path = write_csv(tmp_path / "m.csv", [{"file": "a.png"}])
@@ -74,10 +90,12 @@ class TestLabels:
         with pytest.raises(DataError, match=r"m\.csv line 3: 'edema' is none of the 14 findings"):
             read_manifest(path)
 
-    @pytest.mark.parametrize("label", ["", "No Finding;Mass"])
-    def test_a_complete_row_says_what_it_knows(self, tmp_path, label):
+    @pytest.mark.parametrize(
+        ("label", "reason"), [("", "the label is blank"), ("No Finding;Mass", "findings stand beside 'No Finding'")]
+    )
+    def test_a_complete_row_says_what_it_knows(self, tmp_path, label, reason):
         """A blank is no "No Finding", and nobody has both."""
-        with pytest.raises(DataError, match="a complete row names findings, or 'No Finding'"):
+        with pytest.raises(DataError, match=rf"m\.csv line 2: {reason}"):
             read_manifest(write_csv(tmp_path / "m.csv", [{"file": "a.png", "label": label}]))
 
     def test_another_source_may_name_anything(self, tmp_path):

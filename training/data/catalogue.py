@@ -49,6 +49,10 @@ def open_dataset(name: str, root: Path, **options: object) -> Dataset:
     """
     if name not in CATALOGUE:
         raise DataError(f"there is no data set {name!r}; there are {', '.join(NAMES)}")
+    if name == manifest.NAME and root.is_dir() and not manifest.lies_in(root):
+        lying = [other for other in find_roots(root) if other != name]
+        told = f"; {', '.join(lying)} lies there: name it by --dataset" if lying else ""
+        raise DataError(f"{root} holds no {manifest.FILE}{told}")
     read = CATALOGUE[name].read
     _, *accepted = inspect.signature(read).parameters
     if unknown := sorted(options.keys() - set(accepted)):

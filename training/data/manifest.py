@@ -1,18 +1,16 @@
 """The table of images of any source: one CSV row a radiograph."""
 
 import csv
+import math
 from pathlib import Path
 
+from models.label_rule import stated_findings
 from models.labels import CHESTXRAY14
 from training.data.dataset import SPLITS, DataError, Dataset, Row
 from training.data.splits import check_disjoint
 
 NAME = "manifest"
 FILE = "manifest.csv"
-UNLABELLED = "Unlabelled"
-NO_FINDING = "No Finding"
-
-_KNOWN = frozenset(CHESTXRAY14)
 
 
 def lies_in(root: Path) -> bool:
@@ -40,9 +38,8 @@ def read_folder(path: Path) -> Dataset:
 def read_manifest(path: Path) -> list[Row]:
     """Read a manifest CSV with at least `file` and `label` (names joined by `;`).
 
-    A row with an `nih_index` has all 14 labels of ChestX-ray14; a plain CSV without the column `source` is taken to be
-    complete too. Any other source knows only the findings it names, and Pneumonia where it says "No Finding"
-    (Kermany et al. read for pneumonia alone). "Unlabelled" rows know nothing.
+    `models.label_rule` says how labels are understood: a row with an `nih_index`, and every row of a plain CSV without
+    the column `source`, has all 14 labels; another source knows what it names.
 
     Raises:
         DataError: there is no such file, a needed column is missing, a row has more or fewer fields than the header or
@@ -54,10 +51,13 @@ def read_manifest(path: Path) -> list[Row]:
             reader = csv.DictReader(stream)
             missing = {"file", "label"} - set(reader.fieldnames or ())
             if missing:
-                raise DataError(f"{path.name} lacks the columns {sorted(missing)}")
+                told = ", ".join(reader.fieldnames or ()) or "none"
+                raise DataError(f"{path.name} lacks the columns {sorted(missing)}; cut at commas, it has {told}")
             return [_row(record, path.parent, f"{path.name} line {reader.line_num}") for record in reader]
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path.name} is not in UTF-8") from error
 
 
 def _row(record: dict[str, str], folder: Path, place: str) -> Row:
@@ -65,22 +65,14 @@ def _row(record: dict[str, str], folder: Path, place: str) -> Row:
         raise DataError(f"{place}: not as many fields as the header has")
     if record.get("split", "") not in ("", *SPLITS):
         raise DataError(f"{place}: the split {record['split']!r} is none of {', '.join(SPLITS)}")
-    names = frozenset(filter(None, record["label"].split(";")))
-    labels = names & _KNOWN
-    if UNLABELLED in names:
-        known: frozenset[str] = frozenset()
-    elif record.get("nih_index") or "source" not in record:
-        known = _KNOWN
-        if unknown := sorted(names - _KNOWN - {NO_FINDING}):
-            raise DataError(f"{place}: {unknown[0]!r} is none of the 14 findings")
-        if not names or (labels and NO_FINDING in names):
-            raise DataError(f"{place}: a complete row names findings, or {NO_FINDING!r}; here {record['label']!r}")
-    else:
-        known = labels | ({"Pneumonia"} if NO_FINDING in names else frozenset())
+    try:
+        stated = stated_findings(record, CHESTXRAY14)
+    except ValueError as error:
+        raise DataError(f"{place}: {error}") from error
     return Row(
         file=folder / record["file"],
-        labels=labels,
-        known=known,
+        labels=stated.present,
+        known=stated.known,
         patient=record.get("patient_group") or record.get("patient_id") or record["file"],
         split=record.get("split", ""),
         source=record.get("source", ""),
@@ -95,6 +87,7 @@ def _row(record: dict[str, str], folder: Path, place: str) -> Row:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from models.label_rule import NO_FINDING
 from models.labels import CHESTXRAY14
 from training.data import chestxray14, chexpert, covidx, manifest, mimic
 from training.data.boxes import SIDE_PX
@@ -105,7 +106,7 @@ def _write_manifest(folder: Path, num: int, rng: np.random.Generator) -> None:
             file = f"images/{slot.patient}-{slot.index}.png"
             present = some_of(CHESTXRAY14, number, rng)
             painter.save(folder / file, present)
-            names = ";".join(sorted(present)) or manifest.NO_FINDING
+            names = ";".join(sorted(present)) or NO_FINDING
             writer.writerow([file, names, slot.split, slot.patient, "PA", "FM"[slot.patient % 2], 50])
 
 

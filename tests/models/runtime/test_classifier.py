@@ -53,6 +53,16 @@ class TestClassifier:
         assert probabilities[:, 1] == pytest.approx(0.24, abs=1e-4)
         assert classifier.positive(probabilities)[:, 1].tolist() == [False, True]
 
+    def test_a_probability_that_reaches_its_threshold_is_positive(self, folder: Path) -> None:
+        """Whatever thresholds are in force."""
+        classifier = Classifier.open(load_bundle(folder))
+        thresholds = np.full(len(classifier.findings), 0.25)
+        own = np.array([[finding.threshold for finding in classifier.findings]])
+
+        assert classifier.positive(own).all()
+        assert classifier.positive(thresholds[None], thresholds).all()
+        assert not classifier.positive(np.nextafter(thresholds[None], 0), thresholds).any()
+
     def test_an_untrained_finding_has_no_probability_and_is_never_positive(
         self, tmp_path: Path, images: np.ndarray
     ) -> None:

@@ -89,7 +89,7 @@ class TestRefused:
             ("", "needs the column `file`"),
             ("image,label\na,Mass\n", "needs the column `file`"),
             ("file,ward\na,3\n", "needs the column `file`"),
-            ("file,label\na,Mass\nb,Gout\n", "line 3: 'Gout' is no finding of the bundle"),
+            ("file,label\na,Mass\nb,Gout\n", "line 3: 'Gout' is none of the"),
             ("file,label\na,Mass\na,Mass\n", "line 3: this file stands there already"),
             ("file,label\na,Mass\nb,\n", "line 3: the label is blank; write 'No Finding', or 'Unlabelled'"),
             ("file,label\na, ;\n", "line 2: the label is blank"),

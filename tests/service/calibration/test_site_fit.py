@@ -95,6 +95,39 @@ class TestFit:
         assert 0.95 == pytest.approx(effusion.specificity, abs=0.03)
         assert (None, None) == (edema.sensitivity, edema.specificity)
 
+    def test_an_untrained_finding_is_kept_whatever_the_table_and_the_graph_say(self, manifest, site):
+        """Its column carries nothing."""
+        logits, labels, patients = site
+        logits[:, 3] = logits[:, 0]
+        edema = fit_site(manifest, logits, labels, patients, FOLDS).findings[3]
+
+        assert (KEPT, 0) == (edema.how, edema.num_images)
+
+    def test_a_finding_that_all_images_have_is_kept(self, manifest, site):
+        """However many they are: nothing tells it from its absence."""
+        logits, labels, patients = site
+        labels[:, 2] = 1
+        fit = fit_site(manifest, logits, labels, patients, FOLDS)
+
+        assert (KEPT, 600) == (fit.findings[2].how, fit.findings[2].num_positives)
+
+    def test_a_finding_of_one_patient_is_fitted_and_judged_by_the_bundles_numbers(self, manifest, site):
+        """Outside that patient's fold nobody has it."""
+        logits, labels, _ = site
+        patients = [f"p{number // 2}" if labels[number, 1] == 0 else "p" for number in range(600)]
+        fit = fit_site(manifest, logits, labels, patients, FOLDS)
+
+        assert POOLED == fit.findings[1].how
+        assert fit.findings[1].after is not None
+
+    def test_as_few_images_and_patients_as_may_be_are_enough(self, manifest, site):
+        """Fifty, of as many patients as there are folds."""
+        logits, labels, _ = site
+        chosen = np.concatenate([np.flatnonzero(labels[:, 0] == kind)[: LEAST_IMAGES // 2] for kind in (0, 1)])
+        patients = [f"p{number % FOLDS}" for number in range(LEAST_IMAGES)]
+
+        assert OWN == fit_site(manifest, logits[chosen], labels[chosen], patients, FOLDS).findings[0].how
+
     def test_a_label_that_is_unknown_counts_for_nothing(self, manifest, site):
         """Nor does an image without a score."""
         logits, labels, patients = site
