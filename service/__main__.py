@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from models.errors import InvalidBundleError
 from service.commands import anomaly_map, batch, bundle, calibrate, predict, purge, serve, worker
-from service.inference.sandbox import close_to_others
+from service.prctl import close_to_others
 from service.settings import Settings, misspelt, variable_of
 from service.version import VERSION
 

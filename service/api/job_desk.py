@@ -18,6 +18,7 @@ from service.jobs.ledger import Ledger
 from service.jobs.packs import job_folder
 from service.jobs.reconciler import Reconciler
 from service.jobs.store import Store
+from service.jobs.store_owner import require_claimable
 from service.jobs.unpacking import Unpacking
 
 _log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ class JobDesk:
             raise OverloadedError("as many jobs as can be taken in at once are on their way")
         self._num_intakes += 1
         try:
-            await self.ask(self.ledger.ping)
+            await self.ask(lambda: require_claimable(self.ledger, self.store))
             await self.run(self.store.require_room)
             intake = Intake(self.store, self._limits, new_job_id(), self._unpacking)
             try:

@@ -40,7 +40,7 @@ def get_desk(request: Request) -> JobDesk:
     """
     desk: JobDesk | None = request.app.state.jobs
     if desk is None:
-        raise StoreUnavailableError("this service runs without a job store: there is no redis-server to start")
+        raise StoreUnavailableError("this service runs without a job store; its log says why")
     return desk
 
 
@@ -101,7 +101,7 @@ async def job_status(job_id: str, desk: Desk) -> Response:
     response_class=StreamingResponse,
     responses={
         200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}},
-        **problem_responses(*_JOB_PROBLEMS, "conflict", "out-of-storage", "not-acceptable"),
+        **problem_responses(*_JOB_PROBLEMS, "conflict", "out-of-storage", "not-acceptable", "not-ready"),
     },
     dependencies=[Depends(query_of("format"))],
 )

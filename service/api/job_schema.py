@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from service.api.errors import Fault, InvalidParametersError
 from service.api.problems import problem_body
 from service.api.query import GateMode, check_map, known_findings, shown, with_thresholds
-from service.inference.answers import Saliency, ServedModel
+from service.inference.answers import AnomalyOptions, PredictOptions, Saliency, ServedModel
 from service.inference.schemas import Body
 from service.jobs.job import JobState, JobStatus, Task
 from service.jobs.outcome import Outcome
@@ -63,13 +63,18 @@ class JobForm(BaseModel):
         Raises:
             InvalidRequestError: the model does not know a finding or the thresholds, or cannot make the map.
         """
+        refuse_rejected = self.gate is GateMode.ON
         if self.task is Task.PREDICT:
-            findings = known_findings(self.findings, model, "form")
-            names = None if findings is None else sorted(findings)
-            thresholds = with_thresholds(self.thresholds, model, "form").manifest.thresholds.name
-            return {"gate": self.gate, "findings": names, "saliency": self.saliency, "thresholds": thresholds}
+            return PredictOptions(
+                findings=known_findings(self.findings, model, "form"),
+                saliency=self.saliency,
+                refuse_rejected=refuse_rejected,
+                thresholds=with_thresholds(self.thresholds, model, "form").manifest.thresholds.name,
+            ).to_json()
         check_map(self.masks, self.rounds, model, rounds_limit, "form")
-        return {"gate": self.gate, "masks": self.masks, "rounds": self.rounds, "seed": self.seed}
+        return AnomalyOptions(
+            masks=self.masks, rounds=self.rounds, seed=self.seed, refuse_rejected=refuse_rejected
+        ).to_json()
 
 
 class JobBody(Body):

@@ -59,7 +59,11 @@ def problem_responses(*slugs: str) -> dict[int | str, dict[str, Any]]:
 
 
 @router.head("/problems", include_in_schema=False)
-@router.get("/problems", response_class=HTMLResponse, responses={200: {"content": {JSON: {}}}})
+@router.get(
+    "/problems",
+    response_class=HTMLResponse,
+    responses={200: {"content": {JSON: {}}}, **problem_responses("not-acceptable")},
+)
 async def problems(media_type: PageType) -> Response:
     """Every problem this service answers with."""
     if media_type == JSON:
@@ -74,7 +78,10 @@ async def problems(media_type: PageType) -> Response:
     response_class=HTMLResponse,
     responses={
         200: {"content": {JSON: {}}},
-        "default": {"description": "No such problem", "content": {MEDIA_TYPE: {"schema": _SCHEMA}}},
+        "4XX": {
+            "description": "`not-found`: there is no such problem; `not-acceptable`: neither HTML nor JSON will do",
+            "content": {MEDIA_TYPE: {"schema": _SCHEMA}},
+        },
     },
 )
 async def explain_problem(slug: str, media_type: PageType) -> Response:

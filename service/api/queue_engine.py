@@ -4,9 +4,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from models.errors import (
@@ -17,6 +18,7 @@ from models.errors import (
     UploadTooLargeError,
 )
 from service.api.errors import NotReadyError
+from service.inference.admission import Admission
 from service.inference.answer_messages import anomaly_from_frame, prediction_from_frame
 from service.inference.answers import Anomaly, AnomalyOptions, Prediction, PredictOptions
 from service.inference.served import served_model
@@ -47,7 +49,7 @@ class QueueEngine:
         self._store = store
         self._reconciler = reconciler
         self._threads = ThreadPoolExecutor(settings.queue_limit, thread_name_prefix="ask")
-        self._num_inside = 0
+        self._admission = Admission(settings.queue_limit)
         self._is_ready = False
         self._closing = threading.Event()
 
@@ -76,13 +78,7 @@ class QueueEngine:
     async def predict(self, content: bytes, options: PredictOptions) -> Prediction:
         """See `Engine.predict`."""
         model = self.model.with_thresholds(options.thresholds)
-        wanted: dict[str, Any] = {
-            "findings": None if options.findings is None else sorted(options.findings),
-            "saliency": options.saliency,
-            "gate": "on" if options.refuse_rejected else "off",
-            "overlay": options.overlay,
-            "thresholds": model.manifest.thresholds.name,
-        }
+        wanted = replace(options, thresholds=model.manifest.thresholds.name).to_json()
         limit_px = self._settings.pixel_limit_px
         return await self._ask(
             content, Task.PREDICT, wanted, lambda frame: prediction_from_frame(frame, model, limit_px)
@@ -90,13 +86,7 @@ class QueueEngine:
 
     async def map_anomalies(self, content: bytes, options: AnomalyOptions) -> Anomaly:
         """See `Engine.map_anomalies`."""
-        wanted = {
-            "masks": options.masks,
-            "rounds": options.rounds,
-            "seed": options.seed,
-            "gate": "on" if options.refuse_rejected else "off",
-            "picture": options.picture,
-        }
+        wanted = options.to_json()
         limit_px = self._settings.pixel_limit_px
         return await self._ask(
             content, Task.ANOMALY_MAP, wanted, lambda frame: anomaly_from_frame(frame, self.model, limit_px)
@@ -105,24 +95,13 @@ class QueueEngine:
     async def _ask(self, content: bytes, task: Task, options: dict[str, Any], read: Callable[[bytes], T]) -> T:
         if len(content) > self._settings.upload_limit_bytes:
             raise UploadTooLargeError(f"the upload is larger than {self._settings.upload_limit_bytes} bytes")
-        async with self._admitted():
+        with self._admission:
             loop = asyncio.get_running_loop()
             frame = await loop.run_in_executor(self._threads, self._exchange, content, task, options)
             try:
                 return await loop.run_in_executor(self._threads, read, frame)
             except BrokenWireError as error:
                 raise InvalidBundleError("a worker serves another bundle than this process") from error
-
-    @asynccontextmanager
-    async def _admitted(self) -> AsyncIterator[None]:
-        if self._num_inside >= self._settings.queue_limit:
-            limit = self._settings.queue_limit
-            raise OverloadedError(f"{limit} requests are being worked on, which is the limit")
-        self._num_inside += 1
-        try:
-            yield
-        finally:
-            self._num_inside -= 1
 
     def _exchange(self, content: bytes, task: Task, options: dict[str, Any]) -> bytes:
         """Put the upload down, wait for its answer, and clear both away."""

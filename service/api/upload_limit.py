@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import OverloadedError, UploadTooLargeError
@@ -57,8 +57,15 @@ class UploadLimitMiddleware:
             await self._app(scope, receive, send)
             return
         body = _MeteredBody(self, Headers(scope=scope), receive, self.streams.get(scope.get("path", "")))
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start" and body.is_withheld:
+                # It may never come: what comes next on this connection could be it, or another request.
+                MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+
         try:
-            await self._app(scope, body.receive, send)
+            await self._app(scope, body.receive, answer)
         finally:
             self.held_bytes -= body.held_bytes
 
@@ -77,7 +84,8 @@ class _MeteredBody:
         self._limit_bytes = (stream_limit_bytes or account.limit_bytes) + allowance
         declared = headers.get("content-length", "")
         self._declared_bytes = int(declared) if declared.isdecimal() and len(declared) < 19 else None
-        self._waits_for_continue = headers.get("expect", "").lower() == "100-continue"
+        # Whether the client keeps the body until it is asked to send it, and has not been.
+        self.is_withheld = headers.get("expect", "").lower() == "100-continue"
         self._left_s = account.timeout_s
         self._complete = False
         self.num_bytes = self.held_bytes = 0
@@ -87,7 +95,7 @@ class _MeteredBody:
         if self._complete:
             return await self._receive()  # what may still come is the disconnect
         if self._declared_bytes is not None and self._declared_bytes > self._limit_bytes:
-            if not self._waits_for_continue:
+            if not self.is_withheld:
                 await self._drain()
             raise UploadTooLargeError(self._too_large)
         message = await self._next()
@@ -124,6 +132,7 @@ class _MeteredBody:
     async def _next(self) -> Message:
         """What comes next, in the time that is left; a client that is ahead of it may still not pause for longer."""
         started = time.monotonic()
+        self.is_withheld = False
         try:
             async with asyncio.timeout(min(self._left_s, self._account.timeout_s)):
                 return await self._receive()

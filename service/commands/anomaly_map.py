@@ -9,6 +9,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from models.errors import InvalidRequestError
 from service.commands.files import NOTICE, FileRun, OutputFolder, add_file_arguments, settings_for
 from service.inference.anomaly_schema import AnomalyResponse
 from service.inference.answers import AnomalyOptions
@@ -31,9 +32,13 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Map the files: two pictures each, and a JSON line on standard output.
 
     Returns:
-        1 where a file could not be mapped, else 0.
+        1 where a file could not be mapped, 2 where the pictures cannot be written, else 0.
     """
-    return asyncio.run(_map(options, settings_for(options, settings)))
+    try:
+        return asyncio.run(_map(options, settings_for(options, settings)))
+    except InvalidRequestError as error:
+        print(f"thorascope: {error}", file=sys.stderr)
+        return 2
 
 
 async def _map(options: argparse.Namespace, settings: Settings) -> int:

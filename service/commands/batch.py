@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from models.errors import StoreUnavailableError, ThorascopeError
+from models.errors import InvalidRequestError, StoreUnavailableError, ThorascopeError
 from service.api.job_formats import ResultFormat, columns, to_csv, to_jsonl, write_parquet
 from service.api.job_schema import JobForm, row_of
-from service.commands.batch_files import draft_of, find_files, take_file
+from service.commands.batch_files import draft_of, find_files, require_writable, take_file
 from service.commands.files import NOTICE
 from service.commands.job_runtime import shared_runtime
 from service.commands.progress import ProgressBar
@@ -24,7 +24,7 @@ from service.jobs.intake import Intake, Question, new_job_id
 from service.jobs.job import JobStatus, Task
 from service.jobs.ledger import Claim
 from service.jobs.results import read_rows
-from service.jobs.store_owner import require_own_store
+from service.jobs.store_owner import require_claimable, require_own_store
 from service.settings import Settings
 
 _LOOK_EVERY_S = 0.5
@@ -35,7 +35,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("batch", help="score a folder through the queue", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="DIR", help="searched with all its subfolders; zip archives too")
     parser.add_argument("--out", type=_out_file, required=True, metavar="FILE", help=".jsonl, .csv or .parquet")
-    parser.add_argument("--task", choices=list(Task), default=Task.PREDICT, type=Task, help="default: predict")
+    parser.add_argument("--task", choices=[str(task) for task in Task], default="predict", help="default: predict")
     parser.add_argument("--findings", metavar="NAMES", help="comma separated (default: all of the bundle)")
     parser.add_argument("--gate", choices=("on", "off"), help="default: on; off: answer what the gate rejects too")
     parser.add_argument("--saliency", choices=("boxes", "heatmaps", "none"), help="default: boxes")
@@ -56,6 +56,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     try:
         form = _form_of(options)
         files = find_files(options.folder, options.out)
+        require_writable(options.out)
         with shared_runtime(settings, with_worker=True) as parts:
             return _Batch(options, form, settings, parts).score(files)
     except ThorascopeError as error:
@@ -95,6 +96,7 @@ class _Batch:
             require_own_store(ledger, self._parts.store)
             print(f"thorascope: going on with the job that was begun before ({held})", file=sys.stderr)
             return held
+        require_claimable(ledger, self._parts.store)  # before an archive is copied
         intake = Intake(self._parts.store, intake_limits(self._settings), new_job_id())
         bar = ProgressBar("taking in", len(files))
         try:
@@ -146,7 +148,11 @@ class _Batch:
 
 
 def write_results(parts: JobParts, job_id: str, model: ServedModel, out: Path) -> None:
-    """Write the rows in the format that the suffix names; the file appears in full or not at all."""
+    """Write the rows in the format that the suffix names; the file appears in full or not at all.
+
+    Raises:
+        InvalidRequestError: it cannot be written; the job is kept.
+    """
     wanted = ResultFormat(out.suffix[1:])
     rows: Iterator[dict[str, Any]] = (
         row_of(file, outcome) for file, outcome in read_rows(parts.ledger, parts.store, job_id)
@@ -160,6 +166,8 @@ def write_results(parts: JobParts, job_id: str, model: ServedModel, out: Path) -
             with draft.open("wb") as file:
                 file.writelines(to_jsonl(rows) if wanted is ResultFormat.JSONL else to_csv(rows, table))
         draft.replace(out)
+    except OSError as error:
+        raise InvalidRequestError(f"{out} was not written ({error}); the same command tries again") from error
     finally:
         draft.unlink(missing_ok=True)
 

@@ -1,10 +1,14 @@
 """The files that `batch` scores: which they are, and how each is taken in."""
 
+import errno
+import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from models.errors import InvalidRequestError
+from service.commands.files import unwritable
 from service.jobs.archive import is_leftover
 from service.jobs.intake import Intake
 
@@ -35,6 +39,17 @@ def find_files(folder: Path, out: Path) -> list[Path]:
     if not files:
         raise InvalidRequestError(f"{folder} holds no files")
     return files
+
+
+def require_writable(out: Path) -> None:
+    """See that results can be written there, before all the work. Raises InvalidRequestError."""
+    try:
+        if out.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise unwritable(out, error) from error
 
 
 def take_file(intake: Intake, name: str, path: Path) -> None:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from models.errors import ThorascopeError, UploadTooLargeError
+from models.errors import InvalidRequestError, ThorascopeError, UploadTooLargeError
 from service.api.problems import problem_body
 from service.inference.engine import Engine
 from service.settings import Settings
@@ -85,11 +85,23 @@ class FileRun(Generic[T]):
             print(f"\r{num_done} of {num_files} files, {self.num_problems} with problems", end=end, file=sys.stderr)
 
 
+def unwritable(path: Path, error: OSError) -> InvalidRequestError:
+    """What it means that a command cannot write what it was told to."""
+    return InvalidRequestError(f"{path} cannot be written: {error.strerror or error}")
+
+
 class OutputFolder:
-    """Names for files in a folder; inputs of the same name get different ones."""
+    """Names for files in a folder; inputs of the same name get different ones.
+
+    Raises:
+        InvalidRequestError: it cannot be made.
+    """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(folder, error) from error
         self._folder = folder
         self._num_by_name: dict[str, int] = {}
 
@@ -99,7 +111,10 @@ class OutputFolder:
         return file.name if number == 1 else f"{file.name}-{number}"
 
     def write(self, name: str, content: bytes) -> Path:
-        """Write one file."""
+        """Write one file. Raises InvalidRequestError."""
         path = self._folder / name
-        path.write_bytes(content)
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise unwritable(path, error) from error
         return path

@@ -30,7 +30,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Score the files.
 
     Returns:
-        1 where a file could not be scored, 2 where the bundle has no such thresholds, else 0.
+        1 where a file could not be scored, 2 where the bundle has no such thresholds or overlays cannot be written,
+        else 0.
     """
     try:
         return asyncio.run(_score(options, settings_for(options, settings)))

@@ -52,10 +52,10 @@ def _serve(settings: Settings, parts: JobParts | None) -> int:
     if (taken := _taken_address(settings)) is not None:
         print(f"thorascope: {taken}", file=sys.stderr)
         return 1
-    engine = _engine(settings, parts)
     desk = None
     if parts is not None:
         desk = JobDesk(parts.ledger, parts.store, parts.reconciler, intake_limits(settings), time.time)
+    engine = _engine(settings, parts)
     config = uvicorn.Config(
         create_app(settings, engine=engine, jobs=desk),
         host=settings.host,

@@ -6,9 +6,9 @@ import sys
 
 from models.errors import StoreUnavailableError
 from service.inference.build import build_batch_engine
-from service.jobs.bound import die_with_parent
 from service.jobs.build import build_job_parts
 from service.jobs.job import Lane
+from service.prctl import die_with_parent
 from service.settings import Settings
 from service.telemetry import configure_logging
 from service.worker.process import WorkerProcess
@@ -20,9 +20,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--lanes",
         nargs="+",
-        type=Lane,
         default=list(Lane),
-        choices=list(Lane),
+        choices=[str(lane) for lane in Lane],
         metavar="LANE",
         help="interactive, bulk, or both (the default); the first has precedence",
     )
@@ -47,4 +46,4 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     except StoreUnavailableError as error:
         print(f"thorascope: {error}", file=sys.stderr)
         return 2
-    return WorkerProcess(settings, parts, build_batch_engine(settings), options.lanes).run()
+    return WorkerProcess(settings, parts, build_batch_engine(settings), [*map(Lane, options.lanes)]).run()

@@ -1,8 +1,6 @@
 """Answers as frames: what a worker writes for a process that waits. JSON and raw arrays, no pickles."""
 
-import json
 import math
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -33,9 +31,8 @@ from service.inference.answers import (
 )
 from service.inference.decode_messages import error_to_header, result_from_frame, result_to_frame
 from service.inference.upload import DecodedUpload, DecodeOrder
-from service.inference.wire import BrokenWireError
+from service.inference.wire import BrokenWireError, pack_frame, unpack_frame
 
-_LENGTH = struct.Struct("<I")
 _MAPS = ("difference", "spread", "calibrated", "scaled", "reconstruction")
 _ERRORS = {error.code: error for error in (InvalidRequestError, UploadTooLargeError, InvalidBundleError)}
 _DECODER_ERRORS = {
@@ -71,7 +68,7 @@ def prediction_to_frame(prediction: Prediction) -> Iterator[bytes]:
         "timings": asdict(prediction.timings),
         "has_picture": prediction.overlay is not None,
     }
-    return _frame({"upload": header, **answer_header}, parts)
+    return map(bytes, pack_frame({"upload": header, **answer_header}, parts))
 
 
 def anomaly_to_frame(anomaly: Anomaly) -> Iterator[bytes]:
@@ -90,12 +87,12 @@ def anomaly_to_frame(anomaly: Anomaly) -> Iterator[bytes]:
         "timings": asdict(anomaly.timings),
         "has_picture": anomaly.picture is not None,
     }
-    return _frame({"upload": header, **answer_header}, parts)
+    return map(bytes, pack_frame({"upload": header, **answer_header}, parts))
 
 
 def failure_to_frame(error: ThorascopeError) -> Iterator[bytes]:
     """The pieces of a frame that raises in the process that reads it."""
-    return _frame({"upload": error_to_header(error)}, [])
+    return map(bytes, pack_frame({"upload": error_to_header(error)}, []))
 
 
 def prediction_from_frame(frame: bytes, model: ServedModel, limit_px: int) -> Prediction:
@@ -105,7 +102,7 @@ def prediction_from_frame(frame: bytes, model: ServedModel, limit_px: int) -> Pr
         ThorascopeError: the answer is an error.
         BrokenWireError: it is no answer to this question, of this model.
     """
-    header, parts = _unframe(frame)
+    header, parts = unpack_frame(frame)
     upload = _upload(header, parts, model, limit_px)
     arrays = iter(parts[1:])
     known = {finding.name: finding for finding in model.manifest.findings}
@@ -124,7 +121,7 @@ def prediction_from_frame(frame: bytes, model: ServedModel, limit_px: int) -> Pr
 
 def anomaly_from_frame(frame: bytes, model: ServedModel, limit_px: int) -> Anomaly:
     """Inverse of `anomaly_to_frame`; raises as `prediction_from_frame`."""
-    header, parts = _unframe(frame)
+    header, parts = unpack_frame(frame)
     upload = _upload(header, parts, model, limit_px)
     arrays = iter(parts[1:])
     maps = {name: _array(next(arrays), model) for name in _MAPS}
@@ -149,25 +146,6 @@ def _upload(header: dict[str, Any], parts: Sequence[memoryview], model: ServedMo
             raise BrokenWireError("the answer is an error of an unknown kind")
     order = DecodeOrder(model.manifest.input.contract, limit_px)
     return result_from_frame(told, [bytearray(parts[0])] if parts else [], order)
-
-
-def _frame(header: dict[str, Any], parts: Sequence[memoryview]) -> Iterator[bytes]:
-    encoded = json.dumps({**header, "lengths": [len(part) for part in parts]}).encode()
-    yield from (_LENGTH.pack(len(encoded)), encoded, *map(bytes, parts))
-
-
-def _unframe(frame: bytes) -> tuple[dict[str, Any], list[memoryview]]:
-    try:
-        (length,) = _LENGTH.unpack_from(frame)
-        position = _LENGTH.size + length
-        header = json.loads(frame[_LENGTH.size : position])
-        parts = []
-        for part in header["lengths"]:
-            parts.append(memoryview(frame)[position : position + part])
-            position += part
-    except (struct.error, ValueError, LookupError) as error:
-        raise BrokenWireError("the answer is no frame") from error
-    return header, parts
 
 
 def _bytes(array: NDArray[np.float32]) -> memoryview:

@@ -1,8 +1,9 @@
 """What an engine is asked, and what it answers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,28 @@ class PredictOptions:
     overlay: bool = False
     thresholds: str | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """As the ledger keeps the options of a job."""
+        return {
+            "findings": None if self.findings is None else sorted(self.findings),
+            "saliency": self.saliency,
+            "gate": _gate_to_json(self.refuse_rejected),
+            "overlay": self.overlay,
+            "thresholds": self.thresholds,
+        }
+
+    @classmethod
+    def from_json(cls, options: Mapping[str, Any]) -> Self:
+        """Inverse of `to_json`; what is not there has its default."""
+        findings = options.get("findings")
+        return cls(
+            findings=None if findings is None else frozenset(findings),
+            saliency=Saliency(options.get("saliency", Saliency.BOXES)),
+            refuse_rejected=_gate_from_json(options),
+            overlay=options.get("overlay", False),
+            thresholds=options.get("thresholds"),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class AnomalyOptions:
@@ -55,6 +78,35 @@ class AnomalyOptions:
     seed: int = 0
     refuse_rejected: bool = True
     picture: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """As the ledger keeps the options of a job."""
+        return {
+            "masks": self.masks,
+            "rounds": self.rounds,
+            "seed": self.seed,
+            "gate": _gate_to_json(self.refuse_rejected),
+            "picture": self.picture,
+        }
+
+    @classmethod
+    def from_json(cls, options: Mapping[str, Any]) -> Self:
+        """Inverse of `to_json`; what is not there has its default."""
+        return cls(
+            masks=options.get("masks"),
+            rounds=options.get("rounds", 1),
+            seed=options.get("seed", 0),
+            refuse_rejected=_gate_from_json(options),
+            picture=options.get("picture", False),
+        )
+
+
+def _gate_to_json(refuse_rejected: bool) -> str:  # noqa: FBT001 one value
+    return "on" if refuse_rejected else "off"
+
+
+def _gate_from_json(options: Mapping[str, Any]) -> bool:
+    return bool(options.get("gate", "on") == "on")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 
 from models.errors import OverloadedError
 from service.inference.decode_worker import DecodeLimits, DecodeWorker
-from service.inference.sandbox import close_to_others
+from service.prctl import close_to_others
 
 _log = logging.getLogger(__name__)
 

@@ -2,18 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from models.errors import InvalidRequestError, OverloadedError, UploadTooLargeError
+from models.errors import InvalidRequestError, UploadTooLargeError
 from models.runtime.anomaly import AnomalyDetector
 from models.runtime.bundle import Bundle
 from models.runtime.classifier import Classifier
+from service.inference.admission import Admission
 from service.inference.answers import (
     Anomaly,
     AnomalyOptions,
@@ -72,7 +72,7 @@ class LocalEngine:
         self._limits = limits
         self._graphs = ThreadPoolExecutor(limits.graph_runs, thread_name_prefix="graph")
         self._drawing = ThreadPoolExecutor(2, thread_name_prefix="draw")
-        self._num_inside = 0
+        self._admission = Admission(limits.requests)
         self._is_ready = False
         self.model = ServedModel(bundle.manifest, bundle.sha256)
 
@@ -100,7 +100,7 @@ class LocalEngine:
     async def predict(self, content: bytes, options: PredictOptions) -> Prediction:
         """See `Engine.predict`; without saliency the maps are not computed."""
         model = self.model.with_thresholds(options.thresholds)
-        with self._admitted():
+        with self._admission:
             clock = Clock()
             upload = await self._decode(
                 content, refuse_rejected=options.refuse_rejected, keep_pixels=options.overlay, clock=clock
@@ -120,7 +120,7 @@ class LocalEngine:
     async def map_anomalies(self, content: bytes, options: AnomalyOptions) -> Anomaly:
         """See `Engine.map_anomalies`."""
         detector, masks = self._detector_for(options)
-        with self._admitted():
+        with self._admission:
             clock = Clock()
             upload = await self._decode(
                 content, refuse_rejected=options.refuse_rejected, keep_pixels=False, clock=clock
@@ -146,16 +146,6 @@ class LocalEngine:
         if masks not in detector.spec.masks:
             raise InvalidRequestError(f"masks must be one of {', '.join(map(str, detector.spec.masks))}")
         return detector, masks
-
-    @contextmanager
-    def _admitted(self) -> Iterator[None]:
-        if self._num_inside >= self._limits.requests:
-            raise OverloadedError(f"{self._limits.requests} requests are being worked on, which is the limit")
-        self._num_inside += 1
-        try:
-            yield
-        finally:
-            self._num_inside -= 1
 
     async def _decode(self, content: bytes, *, refuse_rejected: bool, keep_pixels: bool, clock: Clock) -> DecodedUpload:
         if len(content) > self._limits.upload_bytes:

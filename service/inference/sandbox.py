@@ -6,19 +6,14 @@ user that are not closed to others. Ours are, once they have started; the privat
 service should run as a user of its own, and not as root, to whom nothing is closed.
 """
 
-import ctypes
-import os
 import resource
 import signal
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from service.inference.seccomp import install_filter
-
-_PR_SET_PDEATHSIG = 1
-_PR_SET_DUMPABLE = 4
+from service.prctl import close_to_others, die_with_parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +34,7 @@ def enter_sandbox(*, parent_pid: int, memory_bytes: int) -> Sandbox:
     Leaves the process if the parent is gone already.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which lets running requests finish
-    dies_with_parent = _die_with_parent(parent_pid)
+    dies_with_parent = die_with_parent(parent_pid)
     _offer_to_memory_killer()  # before the process is closed: that takes this file from it, too
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -51,33 +46,12 @@ def enter_sandbox(*, parent_pid: int, memory_bytes: int) -> Sandbox:
     )
 
 
-def close_to_others() -> bool:
-    """Keep the memory, environment and open files of this process from others of its user; whether the system can.
-
-    It lasts until the next `exec`: a program closes itself, as soon as it runs. Nothing is kept from root. Debuggers of
-    the same user are shut out too, and no core is dumped.
-    """
-    if sys.platform != "linux":
-        return False
-    closed: bool = ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
-    return closed
-
-
 def allow_cpu_s(seconds: int) -> None:
     """Give this process `seconds` of CPU time from now on; beyond, SIGXCPU ends it."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     soft = int(usage.ru_utime + usage.ru_stime) + 1 + seconds
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
-
-
-def _die_with_parent(parent_pid: int) -> bool:
-    if sys.platform != "linux":
-        return False
-    bound: bool = ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) == 0
-    if os.getppid() != parent_pid:  # it died before the call above
-        raise SystemExit(1)
-    return bound
 
 
 def _offer_to_memory_killer() -> None:

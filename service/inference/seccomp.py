@@ -24,7 +24,7 @@ _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 
 # Network: `socket`; io_uring could open one without the call. No new programs. Of other processes no memory, no
 # descriptors, no limits; to them no signals, but for those that the owner of a descriptor gets (F_SETOWN, F_SETSIG).
-# What /proc shows is no matter of calls: `sandbox.close_to_others`.
+# What /proc shows is no matter of calls: `prctl.close_to_others`.
 _DENIED = {
     "x86_64": {
         "socket": 41,

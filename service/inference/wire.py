@@ -1,13 +1,13 @@
-"""Frames between the service and a decoder process: a JSON header and raw parts over one stream socket.
+"""Frames: a JSON header and raw parts, over the stream socket of a decoder process or as the bytes of a stored answer.
 
-No pickles: what comes back was written by a process that has just read untrusted bytes.
+No pickles: what comes back from a decoder was written by a process that has just read untrusted bytes.
 """
 
 import json
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 _LENGTH = struct.Struct("<I")
@@ -18,6 +18,31 @@ class BrokenWireError(Exception):
     """The other side is gone, or what it says is no frame."""
 
 
+def pack_frame(header: dict[str, Any], parts: Sequence[bytes | memoryview] = ()) -> Iterator[bytes | memoryview]:
+    """The pieces of a frame: `header`, which gets a member `lengths`, and the parts."""
+    encoded = json.dumps({**header, "lengths": [len(part) for part in parts]}).encode()
+    yield from (_LENGTH.pack(len(encoded)), encoded, *parts)
+
+
+def unpack_frame(frame: bytes) -> tuple[dict[str, Any], list[memoryview]]:
+    """Inverse of `pack_frame`, its pieces joined; the parts are views of it.
+
+    Raises:
+        BrokenWireError: it is no frame.
+    """
+    try:
+        (length,) = _LENGTH.unpack_from(frame)
+        position = _LENGTH.size + length
+        header = json.loads(frame[_LENGTH.size : position])
+        parts = []
+        for part in header["lengths"]:
+            parts.append(memoryview(frame)[position : position + part])
+            position += part
+    except (struct.error, ValueError, LookupError) as error:
+        raise BrokenWireError("the answer is no frame") from error
+    return header, parts
+
+
 def send_frame(
     connection: socket.socket,
     header: dict[str, Any],
@@ -25,7 +50,7 @@ def send_frame(
     *,
     deadline: float | None = None,
 ) -> None:
-    """Send `header`, which gets a member `lengths`, and then the parts.
+    """Send a frame.
 
     Args:
         deadline: of `time.monotonic`; None waits for ever.
@@ -34,9 +59,8 @@ def send_frame(
         TimeoutError: the other side does not read in time.
         BrokenWireError: it is gone.
     """
-    encoded = json.dumps({**header, "lengths": [len(part) for part in parts]}).encode()
     try:
-        for piece in (_LENGTH.pack(len(encoded)), encoded, *parts):
+        for piece in pack_frame(header, parts):
             _arm(connection, deadline)
             connection.sendall(piece)
     except ConnectionError as error:

@@ -4,20 +4,10 @@ Linux sends a child the signal it asked for when its parent dies, and keeps the 
 may outlive a parent that was killed; the next start finds it by its socket and ends it.
 """
 
-import ctypes
 import os
-import signal
 import sys
 
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent(parent_pid: int) -> None:
-    """End this process with its parent; at once, where that is gone already."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent_pid:
-        raise SystemExit(1)
+from service.prctl import die_with_parent
 
 
 def bound_command(command: list[str]) -> list[str]:

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from models.errors import StoreUnavailableError, ThorascopeError
+from models.errors import ThorascopeError
+from service.jobs.disk import data_folder_error
 
 
 class DataFolderTakenError(ThorascopeError):
@@ -38,8 +39,7 @@ class DataLock:
         try:
             return cls._acquire(data_dir)
         except OSError as error:
-            advice = "THORASCOPE_DATA_DIR names another"
-            raise StoreUnavailableError(f"{data_dir} cannot be written to: {error.strerror}; {advice}") from error
+            raise data_folder_error(data_dir, error) from error
 
     @classmethod
     def _acquire(cls, data_dir: Path) -> Self:
@@ -52,7 +52,8 @@ class DataLock:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 holder = _holder(os.read(descriptor, 1000))
-                raise DataFolderTakenError(f"{data_dir} is in use by another thorascope ({holder})") from None
+                message = f"{data_dir} is in use by another thorascope ({holder}); THORASCOPE_DATA_DIR names another"
+                raise DataFolderTakenError(message) from None
             os.ftruncate(descriptor, 0)
             os.write(descriptor, json.dumps({"pid": os.getpid()}).encode())
             on_failure.pop_all()

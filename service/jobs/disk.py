@@ -30,3 +30,9 @@ def write_error(error: OSError) -> OutOfStorageError | StoreUnavailableError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutOfStorageError("the upload store is full")
     return StoreUnavailableError("the upload store cannot be written")
+
+
+def data_folder_error(folder: Path, error: OSError) -> StoreUnavailableError:
+    """The same of the data folder, or of a folder of ours in it; the words are for the operator."""
+    why = error.strerror or error
+    return StoreUnavailableError(f"{folder} cannot be written to: {why}; THORASCOPE_DATA_DIR names another")

@@ -6,6 +6,9 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from models.errors import StoreUnavailableError
+from service.jobs.disk import data_folder_error
+
 _SOCKET_PATH_LIMIT = 100  # of 108 bytes that the kernel takes
 
 
@@ -22,15 +25,30 @@ def find_redis_server() -> Path | None:
 
 
 def redis_folder(data_dir: Path) -> Path:
-    """Where the private Redis keeps its files, for the owner alone."""
+    """Where the private Redis keeps its files, for the owner alone.
+
+    Raises:
+        StoreUnavailableError: it cannot be made, or is another user's.
+    """
     folder = data_dir.resolve() / "redis"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise data_folder_error(folder, error) from error
     return folder
 
 
+def redis_log(data_dir: Path) -> Path:
+    """Where it says why it does not start."""
+    return redis_folder(data_dir) / "redis.log"
+
+
 def socket_path(data_dir: Path) -> Path:
-    """Its socket; beside the data where the kernel takes so long a path, else in a temporary folder named for it."""
+    """Its socket; beside the data where the kernel takes so long a path, else in a temporary folder named for it.
+
+    Raises as `redis_folder`, and where others may look into the temporary one.
+    """
     path = redis_folder(data_dir) / "redis.sock"
     if len(str(path)) <= _SOCKET_PATH_LIMIT:
         return path
@@ -38,7 +56,7 @@ def socket_path(data_dir: Path) -> Path:
     folder = Path(tempfile.gettempdir()) / f"thorascope-{name}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_mode & 0o077 or folder.is_symlink():
-        raise PermissionError(f"{folder} is open to others")
+        raise StoreUnavailableError(f"{folder} is open to others; a data folder with a shorter path needs it not")
     return folder / "redis.sock"
 
 
@@ -55,7 +73,7 @@ def redis_command(binary: Path, data_dir: Path) -> list[str]:
         "unixsocket": str(socket_path(data_dir)),
         "unixsocketperm": "700",
         "dir": str(folder),
-        "logfile": str(folder / "redis.log"),
+        "logfile": str(redis_log(data_dir)),
         "loglevel": "warning",
         "daemonize": "no",
         "appendonly": "yes",

@@ -64,6 +64,7 @@ class Reconciler:
         self._owner = owner
         self._clock = clock
         self._next_sweep = self._next_look = 0.0
+        self._waits_for = ""
 
     def feed(self, lane: Lane) -> int:
         """Send messages about overdue chunks until the lane's window is full; how many. Any process, at any time."""
@@ -92,9 +93,12 @@ class Reconciler:
 
         Raises as `require_own_store`, before anything is touched.
         """
-        if is_unused(self._ledger, self._store):
-            return 0
-        require_own_store(self._ledger, self._store)
+        try:
+            require_own_store(self._ledger, self._store)
+        except UnclaimedStoreError:
+            if is_unused(self._ledger, self._store):
+                return 0
+            raise
         now = self._clock()
         old = set(self._ledger.finished_before(now - self._retention.results_s, _MANY_JOBS))
         old |= set(self._ledger.interactive_before(now - self._retention.interactive_s, _MANY_JOBS))
@@ -125,15 +129,23 @@ class Reconciler:
             pause_s = _TICK_S
             try:
                 self.tick()
+                self._waits_for = ""
             except UnclaimedStoreError:
                 _log.debug("no job was accepted yet")  # or the store is another: who is to work on a job will say so
             except ForeignStoreError as error:
                 _log.error("jobs stand still: %s", error)
                 pause_s = _FOREIGN_S
             except (ThorascopeError, OSError) as error:
-                _log.warning("reconciler waits", extra={"fields": {"error": type(error).__name__}})
+                self._tell(error)
             except Exception:  # noqa: BLE001 a thread that ends says nothing, and no lost chunk would come back
                 _log.exception("a round of the reconciler failed")
+
+    def _tell(self, error: Exception) -> None:
+        """Say why nothing goes on, once: an hour without Redis has 3,600 rounds."""
+        why = type(error.__cause__ or error).__name__
+        if why != self._waits_for:
+            _log.warning("reconciler waits", extra={"fields": {"error": why}})
+        self._waits_for = why
 
     def _forget(self, job_id: str) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The ledger in Redis; the only door of the redis client."""
+"""The ledger in Redis."""
 
 import json
 import time
@@ -210,7 +210,9 @@ class RedisLedger:
         return list(self._ask(lambda: self._redis.zrangebyscore(name, "-inf", f"({time}", start=0, num=limit)))
 
     def _run(self, source: str, *arguments: object, key: str = _PREFIX) -> Any:  # noqa: ANN401 what Lua returns
-        script = self._scripts.setdefault(source, self._redis.register_script(source))
+        if source not in self._scripts:
+            self._scripts[source] = self._redis.register_script(source)
+        script = self._scripts[source]
         return self._ask(lambda: script(keys=[key], args=arguments))
 
     def _ask(self, question: Callable[[], T]) -> T:

@@ -41,9 +41,16 @@ def claim_store(ledger: Ledger, store: Store) -> None:
     _require(ledger, owner)
 
 
+def require_claimable(ledger: Ledger, store: Store) -> None:
+    """See that `claim_store` would accept them, and write nothing. Raises as that."""
+    owner = _owner_of(store)
+    if owner is not None or _has_jobs(ledger):
+        _require(ledger, owner)
+
+
 def is_unused(ledger: Ledger, store: Store) -> bool:
-    """Whether no job was ever accepted here: the ledger has none, and the store has neither files nor an owner."""
-    return _owner_of(store) is None and not _has_jobs(ledger) and not any(store.folders("jobs"))
+    """Whether no job was ever accepted in a store without an owner: the ledger has none, and the store no files."""
+    return not _has_jobs(ledger) and not any(store.folders("jobs"))
 
 
 def _require(ledger: Ledger, owner: str | None) -> None:

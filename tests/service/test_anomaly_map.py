@@ -39,6 +39,16 @@ class TestBody:
         assert 0 <= anomaly["percentile"] <= 100
         assert (32, 32) == picture(anomaly["map"]).shape == picture(anomaly["reconstruction"]).shape
 
+    def test_its_map_is_the_calibrated_one_over_the_scale_that_the_model_states(self, client, chest_png):
+        """So who multiplies has the unit of the score."""
+        (model,) = client.get("/v1/models").json()["models"]
+        calibrated = np.load(BytesIO(ask(client, chest_png, accept="application/x-npz").content))["calibrated"]
+        scale = model["anomaly"]["map_scale"] or calibrated.max()
+
+        shown = picture(ask(client, chest_png).json()["anomaly"]["map"]) / 255
+
+        assert np.abs(shown - (calibrated / scale).clip(0, 1)).max() <= 0.5 / 255 + 1e-6
+
     def test_a_percentile_has_one_decimal(self):
         """Tens of references tell no more."""
         nothing = np.zeros((8, 8), np.float32)
@@ -108,6 +118,12 @@ class TestOptions:
         assert (422, "/problems/invalid-request") == (response.status_code, response.json()["type"])
         assert next(iter(query)) in response.json()["detail"]
         assert [("query", next(iter(query)))] == [(error["in"], error["name"]) for error in response.json()["errors"]]
+
+    def test_as_many_rounds_as_the_operator_allows_are_accepted(self, client, chest_png, settings):
+        """The last one, too."""
+        anomaly = ask(client, chest_png, rounds=settings.rounds_limit).json()["anomaly"]
+
+        assert settings.rounds_limit == anomaly["rounds"]
 
     def test_other_masks_of_the_bundles_list_are_accepted(self, client, chest_png):
         """The references know the default alone, so there is no percentile."""

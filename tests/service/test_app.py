@@ -145,3 +145,13 @@ class TestDocumentation:
             assert "store-unavailable" in post["responses"]["503"]["description"]
             for status, response in post["responses"].items():
                 assert status == "200" or ["application/problem+json"] == list(response["content"])
+
+    def test_the_description_names_what_a_problems_page_is_refused_with(self, fake_client):
+        """Such a page has a media type to choose, too."""
+        paths = fake_client.get("/openapi.json").json()["paths"]
+        refused = fake_client.get("/problems", headers={"accept": "image/png"})
+
+        assert 406 == refused.status_code
+        assert "not-acceptable" in paths["/problems"]["get"]["responses"]["406"]["description"]
+        assert "not-acceptable" in paths["/problems/{slug}"]["get"]["responses"]["4XX"]["description"]
+        assert "not-ready" in paths["/v1/jobs/{job_id}/results"]["get"]["responses"]["503"]["description"]

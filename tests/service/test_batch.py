@@ -6,13 +6,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from models.errors import StoreUnavailableError
+from models.errors import InvalidRequestError, StoreUnavailableError
 from service.api.job_schema import JobForm
-from service.commands.batch import _Batch
+from service.commands.batch import _Batch, write_results
 from service.jobs.build import JobParts
 from service.jobs.folder_store import FolderStore
 from service.jobs.job import Job, Task
-from service.jobs.store_owner import OWNER_FILE, UnclaimedStoreError
+from service.jobs.store_owner import OWNER_FILE, ForeignStoreError, UnclaimedStoreError, claim_store
 from tests.service.jobs.memory_ledger import MemoryLedger
 
 
@@ -48,3 +48,20 @@ def test_batch__does_not_wait_for_a_job_whose_store_is_out_of_sight(batch, tmp_p
     (tmp_path / "store" / OWNER_FILE).unlink()
     with pytest.raises(UnclaimedStoreError, match="mounted"):
         batch._find_or_submit(files)
+
+
+def test_batch__takes_nothing_in_for_a_store_that_is_another_ledgers(batch, tmp_path):
+    """An archive is not copied first, to be told so after hours."""
+    claim_store(MemoryLedger(), batch._parts.store)
+    with pytest.raises(ForeignStoreError):
+        batch._find_or_submit([tmp_path / "a.png"])
+
+    assert not (tmp_path / "data" / "scratch").exists()
+
+
+def test_write_results__says_that_the_job_is_kept_where_there_is_no_room(batch, tmp_path):
+    """Whatever the disk says; nothing half written is left."""
+    batch._parts.ledger.create(Job("one", Task.PREDICT, 1, 1, 1.0))
+    out = tmp_path / "gone" / "rows.jsonl"
+    with pytest.raises(InvalidRequestError, match=r"rows\.jsonl was not written .*; the same command tries again"):
+        write_results(batch._parts, "one", batch._model, out)

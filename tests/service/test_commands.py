@@ -158,6 +158,28 @@ class TestFailures:
         assert 0 == status
         assert "thorascope: THORASCOPE_THRESHOLD is no setting; did you mean THORASCOPE_THRESHOLDS?\n" in err
 
+    @pytest.mark.parametrize("command", [("predict", "--overlay"), ("anomaly-map", "--out"), ("batch", "--out")])
+    def test_what_cannot_be_written_is_told_before_the_work(self, run, files, tmp_path, command):
+        """A folder that is a file, or lies in one; for results of a batch, a folder."""
+        name, option = command
+        (tmp_path / "rows.csv").mkdir()
+        out = tmp_path / "rows.csv" if name == "batch" else tmp_path / "notes.txt"
+        status, shown, error = run(name, tmp_path if name == "batch" else files[0], option, out)
+
+        assert (2, "", 1) == (status, shown, len(error.splitlines())), error
+        assert f"thorascope: {out} cannot be written" in error
+
+    @pytest.mark.parametrize(
+        ("arguments", "choice"),
+        [(("batch", ".", "--out", "rows.csv", "--task"), "anomaly-map"), (("worker", "--lanes"), "interactive")],
+    )
+    def test_a_word_that_is_none_is_told_with_those_that_are(self, run, capsys, arguments, choice):
+        """As for every option with a list of words."""
+        with pytest.raises(SystemExit):
+            run(*arguments, "none")
+
+        assert f"'{choice}'" in capsys.readouterr().err
+
     def test_usage_is_shown_for_an_unknown_command(self, run, capsys):
         """Exit status 2, as every command line has it."""
         with pytest.raises(SystemExit) as exited:

@@ -36,6 +36,11 @@ class TestCompose:
 
         assert {"mem_limit", "pids_limit"} <= limits.keys()
 
+    @pytest.mark.parametrize("name", ["api", "worker"])
+    def test_a_name_server_that_is_silent_holds_nobody_up(self, name):
+        """Looking up `redis` has no other limit: ten seconds by default."""
+        assert 'dns_opt: ["timeout:1", "attempts:1"]' in part(name)
+
     def test_the_ledger_is_the_last_to_go(self):
         """Where the machine is short of memory."""
         assert "oom_score_adj: -500" in part("redis")

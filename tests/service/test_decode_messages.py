@@ -1,6 +1,8 @@
 """Orders and results as frames; results come from a process that nobody trusts."""
 
 import json
+from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,6 +80,17 @@ def test_an_error_nobody_knows__is_an_undecodable_image():
 
     assert len(str(caught.value)) <= 300
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(("height", "is_refused"), [(100, False), (101, True)])
+def test_a_larger_picture_than_may_be_decoded__is_refused(height, is_refused):
+    """Whoever draws it would allocate what a hijacked process says."""
+    order = replace(ORDER, keep_pixels=False)
+    header, parts = result_to_frame(replace(RESULT, pixels=None))
+    told = {**sent(header), "height": height, "width": 100}
+
+    with pytest.raises(BrokenWireError) if is_refused else nullcontext():
+        result_from_frame(told, [bytearray(part) for part in parts], order)
 
 
 @given(st.sampled_from(["height", "width", "aspect", "format", "header", "gate", "decode_ms"]), json_values)

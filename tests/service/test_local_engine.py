@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from models.errors import OverloadedError, UploadTooLargeError
+from models.errors import OverloadedError, UnsupportedMediaError, UploadTooLargeError
 from service.inference.answers import PredictOptions, Saliency
 from service.inference.local_engine import EngineLimits, LocalEngine
 from service.inference.upload import decode_upload
@@ -68,6 +68,18 @@ class TestQueue:
 
         asyncio.run(run())
 
+    def test_a_file_of_exactly_the_limit_is_looked_at(self, engine, pool):
+        """It is no picture, but not too large."""
+
+        async def run():
+            await engine.start()
+            pool.may_decode.set()
+            with pytest.raises(UnsupportedMediaError):
+                await engine.predict(b"x" * 100_000, PredictOptions())
+            await engine.close()
+
+        asyncio.run(run())
+
 
 class TestSaliency:
     def test_maps_that_nobody_asked_for_are_not_computed(self, engine, pool, chest_png, monkeypatch):
@@ -122,3 +134,15 @@ class TestTimings:
 
         assert (parts >= 0).all()
         assert parts.sum() <= timings.total_ms
+
+    def test_waiting_for_a_decoder_is_waiting(self, engine, pool, chest_png):
+        """What an operator sees rise when there are too few of them."""
+
+        async def run():
+            await engine.start()
+            asyncio.get_running_loop().call_later(0.2, pool.may_decode.set)
+            prediction = await engine.predict(chest_png, PredictOptions())
+            await engine.close()
+            return prediction.timings
+
+        assert 150 < asyncio.run(run()).queue_ms

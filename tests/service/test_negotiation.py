@@ -24,6 +24,7 @@ OFFERS = ("application/json", "image/png")
         ("text/html, image/webp, */*;q=0.8", "application/json"),
         ("image/png;q=0.5;level=1", "image/png"),
         ("image/png;q=high, application/json;q=0.001", "application/json"),
+        ("image/png;q=2, application/json;q=1", "application/json"),
     ],
 )
 def test_choose__takes_what_is_liked_best(accept, chosen):

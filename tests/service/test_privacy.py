@@ -45,7 +45,7 @@ def broken_files() -> dict[str, bytes]:
 
 
 def test_patients__appear_in_no_log_and_no_error(settings, bundle, log):
-    """Names in headers, in file names, in form fields, in query strings and in request headers, all at DEBUG."""
+    """Names in headers, file names, form fields, query strings, request headers and methods, all at DEBUG."""
     engine = LocalEngine(bundle, DecodePool(LIMITS, size=1), EngineLimits(threads=1))
     errors = []
     with TestClient(create_app(settings, engine=engine), headers={"x-patient": CANARY, "accept": "*/*"}) as client:
@@ -58,6 +58,7 @@ def test_patients__appear_in_no_log_and_no_error(settings, bundle, log):
             errors.append(client.post(f"/anomaly-map?masks={CANARY}", files=files).text)
             errors.append(client.post("/predict", files=files | others).text)
         errors.append(client.get(f"/{CANARY}").text)
+        errors.append(client.request(CANARY, "/predict").text)
         errors.append(client.get(f"/problems/{CANARY}").text)
 
     text = log.getvalue()

@@ -132,11 +132,13 @@ def test_serve__leaves_no_orphans_when_it_is_killed(service):
     assert wait_until_gone(service.decoders)
 
 
-def test_serve__says_that_it_cannot_write_its_data_folder_and_how_to_choose_another(tmp_path):
-    """In one line; nothing is started over such a folder."""
+@pytest.mark.parametrize("own_redis", [True, False])
+def test_serve__says_that_it_cannot_write_its_data_folder_and_how_to_choose_another(tmp_path, own_redis):
+    """In one line, before the bundle is opened; nothing is started over such a folder."""
     (tmp_path / "file").touch()
     told = environment(tmp_path / "none", tmp_path / "file" / "data", 0)
-    del told["THORASCOPE_REDIS_URL"]
+    if own_redis:
+        del told["THORASCOPE_REDIS_URL"]
     process = subprocess.run(
         [sys.executable, "-m", "service", "serve"],
         cwd=ROOT,

@@ -1,14 +1,14 @@
 """What a process without graphs knows of the model, and how thresholds travel to the workers that have them."""
 
 import asyncio
+import json
 
 import pytest
 
 from models.errors import InvalidBundleError
 from service.inference.answer_messages import prediction_from_frame, prediction_to_frame
-from service.inference.answers import FindingAnswer, Prediction, PredictOptions
+from service.inference.answers import AnomalyOptions, FindingAnswer, Prediction, PredictOptions, Saliency
 from service.inference.served import served_model
-from service.worker.scorer import predict_options
 from tests.service.fake_engine import TIMINGS
 
 
@@ -38,5 +38,21 @@ def test_a_prediction__comes_back_with_the_thresholds_it_was_cut_by(settings, fa
 
 def test_predict_options__of_a_job_written_before_there_were_sets_ask_for_none():
     """Its worker then cuts by the set in force."""
-    assert None is predict_options({"gate": "on"}).thresholds
-    assert "specific" == predict_options({"thresholds": "specific"}).thresholds
+    assert None is PredictOptions.from_json({"gate": "on"}).thresholds
+    assert "specific" == PredictOptions.from_json({"thresholds": "specific"}).thresholds
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        PredictOptions(),
+        PredictOptions(
+            frozenset({"Mass", "Edema"}), Saliency.NONE, refuse_rejected=False, overlay=True, thresholds="own"
+        ),
+        AnomalyOptions(),
+        AnomalyOptions(masks=4, rounds=2, seed=7, refuse_rejected=False, picture=True),
+    ],
+)
+def test_options__survive_the_ledger(options):
+    """A job, and with `THORASCOPE_ENGINE=queue` a request, is answered as it was asked."""
+    assert options == type(options).from_json(json.loads(json.dumps(options.to_json())))

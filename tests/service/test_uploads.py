@@ -1,6 +1,7 @@
 """Request bodies that nobody vouches for."""
 
 import asyncio
+import tempfile
 
 import pytest
 from starlette.testclient import TestClient
@@ -43,6 +44,12 @@ class TestReadImage:
 
         assert 200 == response.status_code
         assert [content] == fake_engine.contents
+
+    def test_none_of_it_goes_to_a_file(self, fake_client, monkeypatch, tmp_path):
+        """A picture of a patient stays in memory; here is no folder to put one into."""
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+
+        assert 200 == post(fake_client, form((FILE, b"x" * 900_000))).status_code
 
     @pytest.mark.parametrize("path", ["/predict", "/v1/predict"])
     def test_an_option_in_the_form_is_422_and_says_where_it_belongs(self, fake_client, fake_engine, path):
@@ -147,6 +154,23 @@ class TestLimit:
         assert (413, "upload-too-large") == problem_of(post(fake_client, chunks))
         assert [] == fake_engine.contents
 
+    @pytest.mark.parametrize(
+        ("path", "size", "status", "connection"),
+        [
+            ("/predict", 1, 200, None),
+            ("/predict", LIMIT_BYTES + MULTIPART_ALLOWANCE_BYTES, 413, "close"),
+            ("/nowhere", 1, 404, "close"),
+        ],
+    )
+    def test_the_connection_ends_with_an_answer_before_the_body_was_asked_for(
+        self, fake_client, path, size, status, connection
+    ):
+        """What the client sends next could be that body, or another request, which would be taken for it."""
+        headers = {"content-type": "multipart/form-data; boundary=b", "expect": "100-continue"}
+        response = fake_client.post(path, content=form((FILE, b"x" * size)), headers=headers)
+
+        assert (status, connection) == (response.status_code, response.headers.get("connection"))
+
 
 class TestUploadLimitMiddleware:
     """The middleware by itself, over an application that only reads."""
@@ -186,6 +210,12 @@ class TestUploadLimitMiddleware:
         read, middleware = self.run(self.body(10, 20, 0))
 
         assert ([10, 20, 0], 0) == (read, middleware.held_bytes)
+
+    def test_a_body_of_exactly_the_limit_passes(self):
+        """The file's, and what stands around it."""
+        sizes = [100_000, MULTIPART_ALLOWANCE_BYTES]
+
+        assert sizes == self.run(self.body(*sizes), memory_bytes=sum(sizes))[0]
 
     def test_what_all_requests_hold_together_is_limited(self):
         """Many clients that are each within their limit must not fill the memory."""

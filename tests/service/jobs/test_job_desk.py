@@ -15,6 +15,7 @@ from service.jobs.folder_store import FolderStore
 from service.jobs.intake import IntakeLimits, Question
 from service.jobs.job import Job, JobState, Task
 from service.jobs.reconciler import Reconciler, Retention
+from service.jobs.store_owner import OWNER_FILE, ForeignStoreError
 from service.jobs.unpacking import Unpacking
 from tests.service.jobs.memory_ledger import MemoryLedger
 from tests.service.jobs.memory_queue import MemoryQueue
@@ -95,6 +96,18 @@ def test_job_desk__takes_pieces_in_while_archives_are_unpacked_and_tables_writte
             await asyncio.gather(*work)
 
     asyncio.run(take_in_meanwhile())
+
+
+def test_job_desk__tells_of_a_foreign_store_before_the_upload(desk, tmp_path):
+    """Not after gigabytes of it."""
+    (tmp_path / OWNER_FILE).write_text("another ledger")
+
+    async def take_in():
+        async with desk.intake():
+            pytest.fail("the upload would begin")
+
+    with pytest.raises(ForeignStoreError):
+        asyncio.run(take_in())
 
 
 class TestUnpacking:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.errors import StoreUnavailableError
-from service.jobs.errors import ConflictError, ExpiredJobError, UnknownJobError
+from service.jobs.errors import ConflictError, ExpiredJobError, LedgerAwayError, UnknownJobError
 from service.jobs.job import Chunk, Job, JobState, Lane, Segment, Task
 from service.jobs.ledger import FAULT_LIMIT, LOSS_LIMIT, OFFER_S, Claim, Offer, Refused
 from service.jobs.redis_ledger import RedisLedger
@@ -429,6 +429,20 @@ class TestRedis:
             RedisLedger(f"unix://{tmp_path}/none.sock").ping()
 
         assert time.monotonic() - began < 1
+
+    def test_a_redis_without_room_takes_no_part_of_a_job(self, redis_ledger, redis_address):
+        """At its `maxmemory` it refuses what writes; how far other jobs are, is still told."""
+        redis_ledger.create(job())
+        with redis.Redis.from_url(redis_address) as client:
+            client.config_set("maxmemory", 1)
+            try:
+                with pytest.raises(LedgerAwayError):
+                    redis_ledger.create(job("b"))
+                assert 0 == redis_ledger.status("a").done
+            finally:
+                client.config_set("maxmemory", 0)
+
+            assert [] == client.keys("thorascope:*:b")
 
     def test_the_private_redis_loses_nothing_it_has_acknowledged(self, redis_ledger):
         """appendonly, noeviction."""

