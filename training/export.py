@@ -36,6 +36,9 @@ from training.reference import fit_reference
 from training.sections import Fitted, classifier_spec, findings, reconstructor_spec
 
 REFERENCE = "anomaly_reference.npz"
+# Held-out pictures on which graphs are compared with networks, spread evenly over the rows: the first few are of one or
+# two sources, and the largest deviation over them is less than that over others.
+NUM_COMPARED = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,8 @@ def export(recipe: ExportRecipe, networks: Networks, material: Material, folder:
     inputs = [read_input(row.file, contract) for row in material.held_out]
     images = np.stack([item.image for item in inputs])[:, None]
     labels = label_matrix(material.held_out)
-    deviations = write_graphs(networks, images[:8], recipe, folder)
+    compared = images[:: -(-len(images) // NUM_COMPARED)]
+    deviations = write_graphs(networks, compared, recipe, folder)
 
     session = open_session((folder / CLASSIFIER).read_bytes())
     logits, maps = parity.run_session(session, ("logits", "saliency"), images)

@@ -112,7 +112,8 @@ def _write_classifier(
     exact = parity.classifier_deviation(expected, _run_classifier(open_session(full.SerializeToString()), images))
     rounded = parity.classifier_deviation(expected, _run_classifier(open_session(stored.SerializeToString()), images))
     exact.require(parity.LOGIT_TOLERANCE, parity.MAP_TOLERANCE, "ONNX against the network")
-    rounded.require(parity.STORED_LOGIT_TOLERANCE, parity.STORED_MAP_TOLERANCE, f"{weights} file against the network")
+    allowed = parity.STORED_LOGIT_TOLERANCES[weights], parity.STORED_MAP_TOLERANCES[weights]
+    rounded.require(*allowed, f"{weights} file against the network")
     scripted = write_torchscript(classifier, example, folder / "classifier.torchscript.pt")
     scripted_logits, scripted_maps = parity.run_module(scripted, images)
     parity.classifier_deviation(expected, (scripted_logits, scripted_maps)).require(

@@ -13,9 +13,11 @@ from models.runtime.session import Session
 LOGIT_TOLERANCE = 1e-4  # of max(1, |logit|): float32 sums in another order
 MAP_TOLERANCE = 1e-4  # of each map's own maximum: a raw map may peak at 1e-3, where an absolute bound proves nothing
 RECONSTRUCTION_TOLERANCE = 1e-4  # of the grey scale [0, 1]
-# What rounding weights to float16 (2**-11 relative) or large ones to int8 may cost; measured below half of it.
-STORED_LOGIT_TOLERANCE = 2e-2
-STORED_MAP_TOLERANCE = 2e-2
+# What rounding weights may cost. With large ones as int8 the committee of bundle 0.6.0 was off by 0.021 in logits and
+# 0.027 in maps at most, over 48 held-out pictures (0.014 and 0.017 over the first eight); with all as float16 by 0.011
+# and 0.003, over 24.
+STORED_LOGIT_TOLERANCES = {"float16": 2e-2, "int8": 4e-2}
+STORED_MAP_TOLERANCES = {"float16": 2e-2, "int8": 4e-2}
 STORED_RECONSTRUCTION_TOLERANCES = {"float16": 4e-3, "int8": 8e-3}  # one grey level of 255, and two
 GRADCAM_TOLERANCE = 1e-3  # of scaled maps: min-max adds 1e-7 to its divisor, so a faint map is scaled a little less
 FAINT_MAP = 1e-5  # below this a raw map is rounding noise

@@ -29,7 +29,7 @@ from training.data.crops import normalise
 from training.data.dataset import DataError, label_matrix
 from training.data.manifest import read_manifest
 from training.export import Material, export
-from training.graph_files import Networks
+from training.graph_files import KeptClassifier, Networks, write_graphs
 from training.graphs import ClassifierGraph, ReconstructorGraph
 from training.onnx_file import to_onnx
 from training.out_of_fold import OUT_OF_FOLD, OutOfFold, write_out_of_fold
@@ -88,7 +88,7 @@ class TestBundle:
 
         logits = Classifier.open(bundle, threads=1).predict(images[:, None], saliency=True).logits
 
-        assert logits == pytest.approx(expected, abs=parity.STORED_LOGIT_TOLERANCE)
+        assert logits == pytest.approx(expected, abs=parity.STORED_LOGIT_TOLERANCES["float16"])
         assert logits.std() > 0.01
 
     def test_the_anomaly_map_has_references(self, folder):
@@ -220,13 +220,31 @@ def test_a_run_that_saw_otherwise_than_a_bundle_shows_is_not_exported(tmp_path, 
 def test_export__without_parity_writes_no_manifest(tmp_path, networks, material, monkeypatch):
     """A folder without a manifest is no bundle; an older manifest does not survive either."""
     (tmp_path / "bundle.json").write_text("{}")
-    monkeypatch.setattr(parity, "STORED_LOGIT_TOLERANCE", 0.0)
+    monkeypatch.setattr(parity, "STORED_LOGIT_TOLERANCES", {"float16": 0.0})
 
     with pytest.raises(parity.ParityError, match="float16"):
         export(RECIPE, networks, material, tmp_path)
 
     with pytest.raises(InvalidBundleError):
         load_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "allowed"),
+    [("RECONSTRUCTION_TOLERANCE", -1.0), ("STORED_RECONSTRUCTION_TOLERANCES", {"float16": 0.0})],
+)
+def test_write_graphs__lets_no_painter_through_that_differs(
+    tmp_path, networks, folder, monkeypatch, tolerance, allowed
+):
+    """As it is exported, and as it is stored."""
+    bundle = load_bundle(folder)
+    kept = KeptClassifier(bundle.files["classifier.onnx"], bundle.manifest.classifier)
+    monkeypatch.setattr(parity, tolerance, allowed)
+
+    with pytest.raises(parity.ParityError, match="reconstruction differs"):
+        write_graphs(Networks(kept, networks.autoencoder), phantoms(2, SIDE_PX)[:, None], RECIPE, tmp_path)
+
+    assert not (tmp_path / "reconstructor.onnx").exists()
 
 
 def test_an_ensemble_is_calibrated_on_out_of_fold_scores(tmp_path, material):
@@ -252,7 +270,7 @@ def test_an_ensemble_is_calibrated_on_out_of_fold_scores(tmp_path, material):
 
     output = Classifier.open(load_bundle(tmp_path), threads=1).predict(images[:, None], saliency=True)
 
-    assert output.logits == pytest.approx(expected.numpy(), abs=parity.STORED_LOGIT_TOLERANCE)
+    assert output.logits == pytest.approx(expected.numpy(), abs=parity.STORED_LOGIT_TOLERANCES["float16"])
     assert output.saliency.shape == tuple(maps.shape)
     assert manifest.findings[0].calibration == fit_calibration(scores.mean_logits, labels)[0]
     assert "400 training images" in manifest.threshold_sets[0].description
@@ -282,9 +300,11 @@ def test_a_committee_serves_the_mean_of_its_members(tmp_path, material):
 
     output = Classifier.open(load_bundle(tmp_path), threads=1).predict(images[:, None], saliency=True)
 
-    assert output.logits == pytest.approx(expected.numpy(), abs=parity.STORED_LOGIT_TOLERANCE)
+    assert output.logits == pytest.approx(expected.numpy(), abs=parity.STORED_LOGIT_TOLERANCES["float16"])
     assert output.saliency.shape == tuple(maps.shape) == (len(images), 14, 3, 3)
-    assert output.saliency == pytest.approx(maps.numpy(), abs=parity.STORED_MAP_TOLERANCE * float(maps.max()))
+    assert output.saliency == pytest.approx(
+        maps.numpy(), abs=parity.STORED_MAP_TOLERANCES["float16"] * float(maps.max())
+    )
     assert 2 == len(manifest.provenance["finetuning"])
     card = (tmp_path / "README.md").read_text()
     assert "mean of those parts' logits" in card

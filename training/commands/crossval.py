@@ -35,5 +35,6 @@ def run(options: argparse.Namespace) -> bool:
         if fabric.is_global_zero:
             print(f"{options.out}: told to stop; --resume auto goes on")
         return False
-    print((options.out / SUMMARY).read_text(), end="")
+    if fabric.is_global_zero:
+        print((options.out / SUMMARY).read_text(), end="")
     return True

@@ -23,17 +23,18 @@ from training.evaluation.report_text import (
     subgroup_lines,
 )
 from training.evaluation.scores import score
+from training.evaluation.seeds import compare_seeds, seeds_json, seeds_lines
 from training.evaluation.subgroups import subgroup_reports
 from training.evaluation.tuning import check_disjoint, youden_thresholds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, data, and how far the report goes."""
-    add_model_arguments(parser)
+    add_model_arguments(parser, "folder of a bundle, or a checkpoint; of several the mean of their AUROCs", "+")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="packed images")
     parser.add_argument("--split", choices=SPLITS, default="val", help="rows that are scored (all, where unsplit)")
     parser.add_argument("--complete", action="store_true", help="only rows with a known label for every finding")
-    parser.add_argument("--against", type=Path, metavar="OTHER", help="a second model, compared on the same images")
+    parser.add_argument("--against", type=Path, metavar="OTHER", nargs="+", help="other models, on the same images")
     parser.add_argument("--subgroups", action="store_true", help="tables by source, sex, age and view")
     cuts = parser.add_mutually_exclusive_group()
     cuts.add_argument(
@@ -45,18 +46,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Print the report, and write it where --json says."""
-    dataset = data_of(options)
-    subject = open_model(options.model, options, dataset)
-    print(f"{subject.title} on {options.data.name}, {dataset.describe_split(options.split)}")
+    dataset, others = data_of(options), options.against or []
+    subjects = [open_model(path, options, dataset) for path in options.model]
+    subject = subjects[0]
+    title = subject.title if len(subjects) == 1 else f"{len(subjects)} models"
+    print(f"{title} on {options.data.name}, {dataset.describe_split(options.split)}")
     rows = _rows(dataset, subject, options.split, complete=options.complete)
-    if (reason := why_flattered(options.model, rows, dataset.name, options.split)) is not None:
-        print(f"WARNING: {reason}: what follows flatters it.")
+    for path in (*options.model, *others):
+        if (reason := why_flattered(path, rows, dataset.name, options.split)) is not None:
+            print(f"WARNING: {path}: {reason}: what follows flatters it.")
     content: dict[str, Json] = {
-        "model": subject.as_json(),
         "data": {"dataset": dataset.name, "split": options.split, "complete_rows_only": options.complete},
         "bootstrap": {"resamples": options.resamples, "seed": options.seed},
     }
-    content |= (_exclusive if dataset.is_exclusive else _findings)(subject, dataset, rows, options)
+    if len(subjects) > 1 or len(others) > 1:
+        content |= _several(subjects, dataset, rows, options)
+    else:
+        content["model"] = subject.as_json()
+        content |= (_exclusive if dataset.is_exclusive else _findings)(subject, dataset, rows, options)
     if options.json is not None:
         write_json(content, options.json)
     return True
@@ -80,11 +87,29 @@ def _findings(subject: Subject, dataset: Dataset, rows: Sequence[Row], options: 
         _print(*subgroup_lines(groups))
         content["subgroups"] = subgroups_json(groups)
     if options.against is not None:
-        other = open_model(options.against, options, dataset)
+        other = open_model(options.against[0], options, dataset)
         comparison = compare(scores, score(other.model, files, options.cache), labels, patients, **draws)
         _print(*comparison_lines(comparison, subject.title, other.title))
         content["against"] = {"model": other.as_json(), "comparison": comparison_json(comparison)}
     return content
+
+
+def _several(
+    subjects: Sequence[Subject], dataset: Dataset, rows: Sequence[Row], options: argparse.Namespace
+) -> dict[str, Json]:
+    if dataset.is_exclusive or options.merge:
+        raise ValueError("several models are compared by findings, not by exclusive classes")
+    if options.subgroups or options.thresholds_from or options.threshold_set:
+        raise ValueError("--subgroups, --thresholds-from and --threshold-set are for one model")
+    others = [open_model(path, options, dataset) for path in options.against or ()]
+    files, patients = [row.file for row in rows], [row.patient for row in rows]
+    first, second = ([score(one.model, files, options.cache) for one in side] for side in (subjects, others))
+    draws = {"num_resamples": options.resamples, "seed": options.seed}
+    comparison = compare_seeds(first, second, label_matrix(rows, first[0].findings), patients, **draws)
+    _print(f"{len(rows)} images of {len(set(patients))} patients; {_draws(options)}.")
+    _print(*seeds_lines(comparison, *([one.title for one in side] for side in (subjects, others))))
+    models: list[Json] = [one.as_json() for one in subjects]
+    return {"models": models, "against": [one.as_json() for one in others], "comparison": seeds_json(comparison)}
 
 
 def _exclusive(subject: Subject, dataset: Dataset, rows: Sequence[Row], options: argparse.Namespace) -> dict[str, Json]:
@@ -137,6 +162,8 @@ def _rows(dataset: Dataset, subject: Subject, split: str, *, complete: bool) -> 
         print(f"{len(rows) - len(kept)} of {len(rows)} rows of split {split} {reason}: not scored.")
     if partial := sum(not wanted <= row.known for row in kept):
         print(f"{partial} rows know some findings only and may bring positives without negatives: see --complete.")
+    if repeated := len(kept) - len({row.file for row in kept}):
+        print(f"{repeated} rows name a file that another row names, too: it counts as often.")
     return kept
 
 

@@ -19,9 +19,13 @@ from training.evaluation.report_json import Json
 from training.recipes.types import Normalisation
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """What every command that measures a model asks for."""
-    parser.add_argument("model", type=Path, metavar="BUNDLE_OR_CHECKPOINT", help="folder of a bundle, or a checkpoint")
+def add_model_arguments(
+    parser: argparse.ArgumentParser,
+    help_of_model: str = "folder of a bundle, or a checkpoint",
+    nargs: str | None = None,
+) -> None:
+    """What every command that measures a model asks for; with `nargs` models are a list."""
+    parser.add_argument("model", type=Path, metavar="BUNDLE_OR_CHECKPOINT", nargs=nargs, help=help_of_model)
     add_data_arguments(parser)
     add_json_argument(parser)
     add_bootstrap_arguments(parser)

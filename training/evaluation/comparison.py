@@ -77,19 +77,13 @@ def compare(
     Raises:
         ValueError: the models share no finding.
     """
-    shared = [name for name in first.findings if name in second.findings]
-    if not shared:
-        raise ValueError(f"the models share no finding: {', '.join(first.findings)} and {', '.join(second.findings)}")
-    own = [first.findings.index(name) for name in shared]
-    other = [second.findings.index(name) for name in shared]
-    judged = np.where(first.trained[own] & second.trained[other], labels[:, own], np.nan)
-    scores_a, scores_b = first.logits[:, own], second.logits[:, other]
+    names, judged, (scores_a, scores_b) = shared([first, second], labels)
     resampling = Resampling.by_patient(patients, num_resamples, seed)
     draws_a, draws_b = (auroc_draws(judged, scores, resampling) for scores in (scores_a, scores_b))
-    tests = [_delong(judged[:, i], scores_a[:, i], scores_b[:, i]) for i in range(len(shared))]
+    tests = [_delong(judged[:, i], scores_a[:, i], scores_b[:, i]) for i in range(len(names))]
     differences = tuple(
         Difference(name, test, None if test is None else interval(draws_a[:, i] - draws_b[:, i]))
-        for i, (name, test) in enumerate(zip(shared, tests, strict=True))
+        for i, (name, test) in enumerate(zip(names, tests, strict=True))
     )
     defined = [test for test in tests if test is not None]
     if not defined:
@@ -102,6 +96,31 @@ def compare(
         mean_b=float(np.mean([test.auroc_b for test in defined])),
         interval=interval(means, least_defined=FEW_DEFINED_OF_A_MEAN),
     )
+
+
+def shared(
+    models: Sequence[Scores], labels: NDArray[np.float32]
+) -> tuple[tuple[str, ...], NDArray[np.float32], list[NDArray[np.float32]]]:
+    """The K findings that all models have, in the first one's order; their labels, and each model's logits, (N, K).
+
+    A label is unknown (NaN) where one of the models was not trained for the finding.
+
+    Args:
+        models: of N images.
+        labels: (N, F), NaN unknown, in the order of the first model's findings.
+
+    Raises:
+        ValueError: they share no finding.
+    """
+    first, *others = models
+    names = tuple(name for name in first.findings if all(name in other.findings for other in others))
+    if not names:
+        told = " and ".join(", ".join(one.findings) for one in models)
+        raise ValueError(f"the models share no finding: {told}")
+    columns = [[one.findings.index(name) for name in names] for one in models]
+    trained = np.all([one.trained[own] for one, own in zip(models, columns, strict=True)], axis=0)
+    judged = np.where(trained, labels[:, columns[0]], np.float32(np.nan))
+    return names, judged, [one.logits[:, own] for one, own in zip(models, columns, strict=True)]
 
 
 def _delong(

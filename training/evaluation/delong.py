@@ -76,25 +76,13 @@ def delong_test(
     components = structural_components(present, np.stack([scores_a, scores_b]))
     if min(part.shape[1] for part in components) < 2:
         return DelongTest(auroc_a, auroc_b, difference, None)
-    # The variance of the components' difference: the covariance matrix would lose digits where the models agree.
+    # The variance of the components' difference: their covariance matrix would lose digits where the models agree.
     error = float(np.sqrt(sum(np.var(part[0] - part[1], ddof=1) / part.shape[1] for part in components)))
     if error == 0:
         return DelongTest(auroc_a, auroc_b, difference, error)
     z, half_width = difference / error, float(norm.isf((1 - _LEVEL) / 2)) * error
     p_value = float(2 * norm.sf(abs(z)))
     return DelongTest(auroc_a, auroc_b, difference, error, z, p_value, difference - half_width, difference + half_width)
-
-
-def delong_covariance(labels: NDArray[np.bool_], scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Covariance (K, K) of the AUROCs of K models' scores (K, N) on the same images.
-
-    NaN with fewer than two positives or two negatives.
-    """
-    components = structural_components(np.asarray(labels, bool), scores)
-    if min(part.shape[1] for part in components) < 2:
-        return np.full((len(scores), len(scores)), np.nan)
-    covariance: NDArray[np.float64] = sum(np.atleast_2d(np.cov(part)) / part.shape[1] for part in components)
-    return covariance
 
 
 def structural_components(labels: NDArray[np.bool_], scores: NDArray[np.floating]) -> Components:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.boxes import LabelledBox
-from training.evaluation.bootstrap import Interval, Resampling, interval
+from training.evaluation.bootstrap import Resampling, interval
+from training.evaluation.box_precision import Precision, count_hits
 from training.evaluation.boxed import Case, overlap
 from training.evaluation.control_boxes import centred_box, mean_size, random_boxes, usual_box
 
@@ -15,19 +16,6 @@ IOU_THRESHOLDS = (0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7)
 MODEL, CENTRED, RANDOM, USUAL = "model", "centred box", "random box", "usual box"
 JUDGED_BY = (CENTRED, USUAL)  # the model is compared with them, paired
 _PLACEMENTS = 100  # of the random box; its numbers are means over them
-
-
-@dataclass(frozen=True, slots=True)
-class Precision:
-    """tp / (tp + fp) at one IoU.
-
-    Attributes:
-        value: None where no box was drawn.
-        interval: 95 %, over patients; None where too few draws define it.
-    """
-
-    value: float | None
-    interval: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +97,13 @@ def localisation_report(
 def _advantage(
     pooled: FindingLocalisation, drawn: Mapping[str, NDArray[np.float64]], control: str, resampling: Resampling
 ) -> dict[float, Precision]:
-    model, other = (_draws(drawn[kind], resampling) for kind in (MODEL, control))
+    model, other = (count_hits(drawn[kind], IOU_THRESHOLDS, resampling) for kind in (MODEL, control))
+    leads = model.draws - other.draws
     advantage = {}
     for place, threshold in enumerate(IOU_THRESHOLDS):
         values = [pooled.by[kind].precision[threshold].value for kind in (MODEL, control)]
         difference = None if values[0] is None or values[1] is None else values[0] - values[1]
-        advantage[threshold] = Precision(difference, interval(model[:, place] - other[:, place]))
+        advantage[threshold] = Precision(difference, interval(leads[:, place]))
     return advantage
 
 
@@ -152,24 +141,9 @@ def _row(
 
 
 def _detection(found: NDArray[np.float64], resampling: Resampling) -> Detection:
-    hits, boxes = _hits(found)
-    draws = _draws(found, resampling)
-    num_boxes = int(boxes.sum())
+    hits = count_hits(found, IOU_THRESHOLDS, resampling)
     return Detection(
-        boxes=num_boxes,
+        boxes=hits.boxes,
         mean_iou=float(np.nan_to_num(found).mean()),
-        precision={
-            threshold: Precision(float(hits[:, i].sum()) / num_boxes if num_boxes else None, interval(draws[:, i]))
-            for i, threshold in enumerate(IOU_THRESHOLDS)
-        },
+        precision={threshold: hits.precision(place) for place, threshold in enumerate(IOU_THRESHOLDS)},
     )
-
-
-def _hits(found: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """IoU (N, K) of K boxes a case -> share of them that are true positives (N, T), whether there are any (N, 1)."""
-    hits = (found[:, :, None] > np.array(IOU_THRESHOLDS)).mean(axis=1)  # NaN exceeds nothing
-    return hits, (~np.isnan(found[:, :1])).astype(np.float64)
-
-
-def _draws(found: NDArray[np.float64], resampling: Resampling) -> NDArray[np.float64]:
-    return resampling.shares(*_hits(found))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from models.labels import display_name
+from training.evaluation.box_precision import Precision
 from training.evaluation.localisation_report import (
     CENTRED,
     IOU_THRESHOLDS,
@@ -13,7 +14,6 @@ from training.evaluation.localisation_report import (
     Detection,
     FindingLocalisation,
     LocalisationReport,
-    Precision,
 )
 from training.evaluation.report_json import Json
 from training.evaluation.table import ends, number, table

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.imaging.heatmap import rescale, saliency_map
+from models.imaging.heatmap import min_max, saliency_map
 from models.imaging.preprocess import ModelInput
 from training.evaluation.network_model import NetworkModel
 from training.evaluation.scores import Model
@@ -60,5 +60,5 @@ class GradcamMaps:
         scaled = np.zeros_like(drawn)
         for one, source, target in zip(inputs, drawn, scaled, strict=True):
             top, left, bottom, right = one.letterbox.content
-            target[top:bottom, left:right] = rescale(source[top:bottom, left:right])
+            target[top:bottom, left:right] = min_max(source[top:bottom, left:right])
         return scaled

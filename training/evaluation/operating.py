@@ -87,29 +87,6 @@ def pooled(points: Sequence[OperatingPoint]) -> OperatingPoint:
     )
 
 
-def threshold_at_sensitivity(
-    labels: NDArray[np.bool_], scores: NDArray[np.floating], sensitivity: float
-) -> float | None:
-    """The highest threshold that finds at least this share of the positives; None without positives."""
-    found, _, thresholds = _curve(labels, scores)
-    if np.isnan(found).any():
-        return None
-    return float(thresholds[np.flatnonzero(found >= sensitivity)[0]])
-
-
-def threshold_at_specificity(
-    labels: NDArray[np.bool_], scores: NDArray[np.floating], specificity: float
-) -> float | None:
-    """The lowest threshold that leaves at least this share of the negatives alone; None without negatives.
-
-    Infinite where only a threshold above all scores does.
-    """
-    _, spared, thresholds = _curve(labels, scores)
-    if np.isnan(spared).any():
-        return None
-    return float(thresholds[np.flatnonzero(spared >= specificity)[-1]])
-
-
 def youden_threshold(labels: NDArray[np.bool_], scores: NDArray[np.floating]) -> float | None:
     """Where sensitivity + specificity is largest, the highest of equals; None without both kinds of label.
 

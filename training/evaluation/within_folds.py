@@ -93,10 +93,8 @@ def beside(
         scored: scores (N, F) and folds (N,) of each model.
         resampling: of the N images' patients, the same for all.
     """
-    pooled, within = (
-        [folded_aurocs(labels, scores, folds * is_within, resampling) for scores, folds in scored]
-        for is_within in (0, 1)
-    )
+    pooled = [folded_aurocs(labels, scores, np.zeros_like(folds), resampling) for scores, folds in scored]
+    within = [folded_aurocs(labels, scores, folds, resampling) for scores, folds in scored]
     means = [Beside(mean_auroc(one), mean_auroc(own)) for one, own in zip(pooled, within, strict=True)]
     return means if len(scored) == 1 else [*means, Beside(mean_auroc(*pooled), mean_auroc(*within))]
 

@@ -1,4 +1,4 @@
-"""Curves on axes of [0, 1], and outlines on pictures: with `training/reproduction/canvas.py` the door of matplotlib."""
+"""Curves on axes of [0, 1], and outlines on pictures, by matplotlib."""
 
 from collections.abc import Sequence
 from textwrap import wrap

@@ -14,6 +14,7 @@ from training.evaluation.bootstrap import Interval, Resampling, interval
 from training.evaluation.comparison import Comparison, compare
 from training.evaluation.scores import Scores
 
+# What a quantised classifier has to keep: the number itself, and both ends of its 95 % interval.
 AUROC_LIMIT = 0.002  # of |mean AUROC - original's|
 IOU_LIMIT = 0.95  # of maps cut at the bundle's threshold, mean over positive findings
 
@@ -60,7 +61,8 @@ class Agreement:
         map_interval: 95 %, bootstrap over patients.
         num_maps: that the mean is over; pairs of maps that are flat in both are no maps.
         largest_change: of a calibrated probability.
-        mean_change: of calibrated probabilities, absolute.
+        median_change: over images, of the largest change among an image's findings.
+        flips: share of pairs of image and finding that cross the threshold in force.
     """
 
     num_images: int
@@ -70,7 +72,8 @@ class Agreement:
     map_interval: Interval | None
     num_maps: int
     largest_change: float
-    mean_change: float
+    median_change: float
+    flips: float
 
     @property
     def auroc_shift(self) -> float | None:
@@ -80,10 +83,12 @@ class Agreement:
 
     @property
     def is_accepted(self) -> bool:
-        """Both limits are kept, on numbers that exist."""
+        """Both limits are kept by numbers that exist, and by their intervals: what may be over a limit is refused."""
         if self.auroc_shift is None or self.map_iou is None:
             return False
-        return abs(self.auroc_shift) <= AUROC_LIMIT and self.map_iou >= IOU_LIMIT
+        shifts = (self.auroc_shift, *(self.aurocs.interval or ()))
+        overlaps = (self.map_iou, *(self.map_interval or ()))
+        return all(abs(shift) <= AUROC_LIMIT for shift in shifts) and all(iou >= IOU_LIMIT for iou in overlaps)
 
 
 def answers(classifier: Classifier, inputs: Sequence[ModelInput]) -> Answers:
@@ -127,7 +132,9 @@ def agreement(
     there = ~np.isnan(overlaps)
     resampling = Resampling.by_patient(pictures.patients, num_resamples, seed)
     sums, counts = np.nansum(overlaps, axis=1)[:, None], there.sum(axis=1)[:, None].astype(np.float64)
-    moved = np.abs(_probabilities(quantised) - _probabilities(original))
+    trained = quantised.scores.trained & original.scores.trained
+    moved = np.abs(_probabilities(quantised) - _probabilities(original))[:, trained]
+    flipped = (quantised.positive != original.positive)[:, trained]
     return Agreement(
         num_images=len(overlaps),
         num_patients=len(set(pictures.patients)),
@@ -135,8 +142,9 @@ def agreement(
         map_iou=float(overlaps[there].mean()) if there.any() else None,
         map_interval=interval(resampling.shares(sums, counts)[:, 0]),
         num_maps=int(there.sum()),
-        largest_change=float(np.nanmax(moved)),
-        mean_change=float(np.nanmean(moved)),
+        largest_change=float(moved.max()),
+        median_change=float(np.median(moved.max(axis=1))),
+        flips=float(flipped.mean()),
     )
 
 

@@ -38,11 +38,12 @@ def trial_lines(tried: Sequence[tuple[Candidate, Agreement]]) -> list[str]:
             number(found.map_iou, 4),
             str(found.num_maps),
             f"{found.largest_change:.4f}",
-            f"{found.mean_change:.4f}",
+            f"{found.median_change:.4f}",
+            f"{found.flips:.4f}",
         ]
         for candidate, found in tried
     ]
-    return table(["scheme", "int8 layers", "MB", "map IoU", "maps", "largest change", "mean change"], rows)
+    return table(["scheme", "int8 layers", "MB", "map IoU", "maps", "largest change", "median change", "flips"], rows)
 
 
 def verdict_lines(verdict: Verdict) -> list[str]:
@@ -57,17 +58,19 @@ def verdict_lines(verdict: Verdict) -> list[str]:
         ["ms a picture, without", *(f"{value:.1f}" for value in timing.without_maps)],
     ]
     shift = "undefined" if found.auroc_shift is None else f"{found.auroc_shift:+.4f}"
-    interval = f" ({ends(aurocs.interval, 4)}, paired)" if aurocs.interval else ""
-    maps = f" ({ends(found.map_interval, 4)})" if found.map_interval else ""
+    interval = f"{ends(aurocs.interval, 4)}, paired" if aurocs.interval else "no interval"
+    maps = ends(found.map_interval, 4) or "no interval"
     return [
         f"Scheme {candidate.scheme.name}: {candidate.scheme.text}; {candidate.num_layers} layers compute in int8.",
         f"Judged on {verdict.judged_on}: {found.num_images} images of {found.num_patients} patients.",
         "",
         *table(["", "original", "int8"], rows),
         "",
-        f"Mean AUROC moves by {shift}{interval}, over {aurocs.num_defined} findings; allowed is {AUROC_LIMIT}.",
-        f"Map IoU {number(found.map_iou, 4)}{maps} over {found.num_maps} maps; at least {IOU_LIMIT} is asked.",
-        f"Probabilities move by at most {found.largest_change:.4f}, on average {found.mean_change:.4f}.",
+        f"Mean AUROC moves by {shift} ({interval}), over {aurocs.num_defined} findings; allowed is {AUROC_LIMIT}.",
+        f"Map IoU {number(found.map_iou, 4)} ({maps}) over {found.num_maps} maps; at least {IOU_LIMIT} is asked.",
+        "Both limits bind the number and both ends of its 95 % interval; what follows decides nothing.",
+        f"Probabilities move by at most {found.largest_change:.4f}, {found.median_change:.4f} in the median picture;",
+        f"{found.flips:.2%} of all calls of findings cross their threshold.",
         f"Times are medians of pictures asked in turn, {timing.threads} thread.",
     ]
 
@@ -92,7 +95,8 @@ def verdict_json(verdict: Verdict) -> dict[str, Json]:
         "map_iou_interval": None if found.map_interval is None else list(found.map_interval),
         "maps": found.num_maps,
         "largest_change": found.largest_change,
-        "mean_change": found.mean_change,
+        "median_change": found.median_change,
+        "flips": found.flips,
         "limits": {"mean_auroc_shift": AUROC_LIMIT, "map_iou": IOU_LIMIT},
         "accepted": found.is_accepted,
         "bytes_original": verdict.original_bytes,

@@ -1,4 +1,4 @@
-"""Grids of pictures: the one door of matplotlib."""
+"""Grids of pictures, by matplotlib."""
 
 from typing import Any
 

@@ -73,10 +73,9 @@ def _sensitivity(tested: Tested, name: str) -> Measured:
 
 def _box_precision(least_overlap: float) -> Callable[[Tested, str], Measured]:
     def measured(tested: Tested, finding: str) -> Measured:
-        precision = box_precision(tested.boxes, None if finding == ALL else finding, least_overlap)
-        flat = precision.cases - precision.drawn
-        note = f"{flat} of {precision.cases} maps flat" if flat else ""
-        return _percent(precision.value, precision.interval, precision.drawn, note)
+        precision, boxes, cases = box_precision(tested.boxes, None if finding == ALL else finding, least_overlap)
+        note = f"{cases - boxes} of {cases} maps flat" if cases > boxes else ""
+        return _percent(precision.value, precision.interval, boxes, note)
 
     return measured
 

@@ -10,7 +10,8 @@ from training.data import chestxray14, manifest
 from training.data.boxes import LabelledBox, read_boxes
 from training.data.dataset import DataError
 from training.data.tables import last_of
-from training.evaluation.bootstrap import Interval, Resampling, interval
+from training.evaluation.bootstrap import Resampling
+from training.evaluation.box_precision import Precision, count_hits
 from training.evaluation.boxed import Case, cases_of, published_names
 from training.evaluation.localisation import MAP_THRESHOLDS, leave_one_patient_out, overlaps
 from training.evaluation.maps import ClosedFormMaps
@@ -20,23 +21,6 @@ from training.reproduction.judges import Judges
 RESAMPLES, SEED = 1000, 0
 
 _BOXES = "BBox_List_2017*.csv"
-
-
-@dataclass(frozen=True, slots=True)
-class Precision:
-    """Share of boxes that hit.
-
-    Attributes:
-        value: true positives among the boxes that were drawn; None where none was.
-        interval: 95 %, over patients.
-        drawn: boxes; a map that is flat has none.
-        cases: radiologists' boxes.
-    """
-
-    value: float | None
-    interval: Interval | None
-    drawn: int
-    cases: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +52,8 @@ def find_boxes(model: NetworkModel, judges: Judges) -> Found:
     return Found(tuple(cases), every[np.arange(len(cases)), chosen])
 
 
-def box_precision(found: Found, finding: str | None, least_overlap: float) -> Precision:
-    """AP at an overlap.
+def box_precision(found: Found, finding: str | None, least_overlap: float) -> tuple[Precision, int, int]:
+    """AP at an overlap, of how many boxes that were drawn, of how many that radiologists drew.
 
     Args:
         found: of one network.
@@ -77,15 +61,12 @@ def box_precision(found: Found, finding: str | None, least_overlap: float) -> Pr
         least_overlap: intersection over union above which a box hits.
     """
     counted = np.array([finding in (None, case.label.finding) for case in found.cases])
-    values = found.overlaps[counted]
-    drawn = ~np.isnan(values)
-    hits = np.nan_to_num(values) > least_overlap
-    if not drawn.any():
-        return Precision(None, None, 0, len(values))
     patients = [case.row.patient for case, counts in zip(found.cases, counted, strict=True) if counts]
+    if not patients:
+        return Precision(None, None), 0, 0
     resampling = Resampling.by_patient(patients, RESAMPLES, SEED)
-    draws = resampling.shares(hits[:, None].astype(float), drawn[:, None].astype(float))[:, 0]
-    return Precision(float(hits.sum() / drawn.sum()), interval(draws), int(drawn.sum()), len(values))
+    hits = count_hits(found.overlaps[counted, None], (least_overlap,), resampling)
+    return hits.precision(0), hits.boxes, len(patients)
 
 
 def boxed_cases(judges: Judges) -> list[Case]:

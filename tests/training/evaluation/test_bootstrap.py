@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.evaluation.samples import cohort
-from training.evaluation.bootstrap import Resampling, auroc_draws, interval, mean_draws, statistic_draws
+from training.evaluation.bootstrap import Resampling, auroc_draws, interval, mean_draws
 from training.metrics import auroc
 
 ROUNDING = 1e-12  # two ways to add up the same pairs in float64
@@ -79,6 +79,15 @@ class TestAurocDraws:
             slow[draw, finding] = np.nan if value is None else value
         assert slow == pytest.approx(fast, abs=ROUNDING, nan_ok=True)
 
+    def test_keep_undefined_apart(self):
+        """A draw without positives is no draw with AUROC 0."""
+        resampling = Resampling.by_patient(["a", "b"], 40, seed=0)
+
+        draws = auroc_draws(np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]]), resampling)
+
+        assert {0.0} == set(draws[~np.isnan(draws)].tolist())
+        assert 0 < np.isnan(draws).sum() < 40
+
     def test_do_not_depend_on_how_many_are_made_at_once(self):
         """Memory is bounded by working on a block of draws at a time; 2000 draws of 400 images are several blocks."""
         labels, scores, patients = cohort(np.random.default_rng(0), num_patients=200, num_findings=1)
@@ -110,26 +119,6 @@ class TestAurocDraws:
         difference = auroc_draws(labels, scores, resampling) - auroc_draws(labels, 2 * scores, resampling)
 
         assert 0.0 == np.nanmax(np.abs(difference))
-
-
-class TestStatisticDraws:
-    def test_take_any_statistic(self):
-        """AUROC among them, with the same draws as the fast way."""
-        labels, scores, patients = cohort(np.random.default_rng(0), num_findings=1)
-        resampling = Resampling.by_patient(patients, 20, seed=0)
-
-        draws = statistic_draws(known_auroc, labels[:, 0], scores[:, 0], resampling)
-
-        assert auroc_draws(labels, scores, resampling)[:, 0] == pytest.approx(draws, abs=ROUNDING)
-
-    def test_keep_undefined_apart(self):
-        """A draw without positives is no draw with AUROC 0."""
-        resampling = Resampling.by_patient(["a", "b"], 40, seed=0)
-
-        draws = statistic_draws(known_auroc, np.array([1.0, 0.0]), np.array([0.0, 1.0]), resampling)
-
-        assert {0.0} == set(draws[~np.isnan(draws)].tolist())
-        assert 0 < np.isnan(draws).sum() < 40
 
 
 class TestInterval:

@@ -88,6 +88,16 @@ class TestFindings:
         assert "1 of 6 rows of split val say nothing of these findings: not scored." in text
         assert "5 images of 5 patients" in text
 
+    def test_a_file_that_is_named_twice_is_told(self, site, capsys):
+        """It weighs twice in every number."""
+        table = site / "manifest.csv"
+        lines = table.read_text().splitlines()
+        table.write_text("\n".join([*lines, next(line for line in lines if ",val," in line)]) + "\n")
+
+        run("evaluate", *arguments(site))
+
+        assert "1 rows name a file that another row names, too: it counts as often.\n" in capsys.readouterr().out
+
     def test_complete_leaves_out_rows_that_know_some(self, site, capsys):
         """The rows that a model card is measured on; otherwise they count for what they know."""
         change(site, lambda index, row: row | {"nih_index": "", "label": "Mass"} if index == 0 else row)
@@ -110,6 +120,30 @@ class TestFindings:
         comparison = json.loads((site / "report.json").read_text())["against"]["comparison"]
         assert 13 == comparison["findings_defined"]
         assert comparison["mean_auroc_a"] - comparison["mean_auroc_b"] == comparison["difference"]
+
+    def test_several_models_are_compared_by_their_means(self, site, capsys):
+        """Seeds of one recipe against seeds of another: a row each, the means, and their paired difference."""
+        bundle, *rest = arguments(site, "--against", site / "network.safetensors", site / "network.safetensors")
+
+        assert run("evaluate", bundle, site / "network.safetensors", *rest)
+
+        text = capsys.readouterr().out
+        assert "2 models on manifest.csv, split val" in text
+        assert ["| mean of the 2 of A", "| mean of the 2 of B", "| A - B "] == [
+            start for start in ("| mean of the 2 of A", "| mean of the 2 of B", "| A - B ") if f"\n{start}" in text
+        ]
+        report = json.loads((site / "report.json").read_text())
+        ours, theirs = ([one["mean_auroc"] for one in report["comparison"][side]["networks"]] for side in "ab")
+        assert np.mean(ours) - np.mean(theirs) == pytest.approx(report["comparison"]["difference"]["mean_auroc"])
+        assert (2, 2) == (len(report["models"]), len(report["against"]))
+
+    @pytest.mark.parametrize("option", ["--subgroups", "--thresholds-from=train", "--threshold-set=specific"])
+    def test_what_is_for_one_model_is_refused_for_several(self, site, option):
+        """Rather than left out without a word."""
+        bundle, *rest = arguments(site, option)
+
+        with pytest.raises(ValueError, match="are for one model"):
+            run("evaluate", bundle, bundle, *rest)
 
     def test_subgroups_are_listed_on_demand(self, site, capsys):
         """A handful of patients gets counts and no number."""
@@ -163,7 +197,10 @@ class TestFindings:
         for learned, is_warned in ((rows, True), (rows[1:], False)):
             (site / "run.json").write_text(json.dumps(described(replace(FINETUNE, image_size_px=SIDE_PX), learned)))
             run("evaluate", site / "network.safetensors", *rest)
-            assert is_warned == ("WARNING: the network learned from these very images" in capsys.readouterr().out)
+            said = f"WARNING: {site / 'network.safetensors'}: the network learned from these very images"
+            assert is_warned == (said in capsys.readouterr().out)
+            run("evaluate", site / "bundle", "--against", site / "network.safetensors", *rest)
+            assert is_warned == (said in capsys.readouterr().out)
 
     def test_what_has_no_number_gets_a_reason(self, site, capsys):
         """One line under the table, and none where all cells are filled."""

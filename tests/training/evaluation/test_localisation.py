@@ -13,6 +13,7 @@ from models.labels import CHESTXRAY14
 from tests.training.tiny import SIDE_PX, classifier, phantoms
 from training.data.boxes import LabelledBox
 from training.data.dataset import Row
+from training.evaluation.box_precision import Precision
 from training.evaluation.boxed import Case, in_model_space, overlap
 from training.evaluation.localisation import leave_one_patient_out, overlaps, predicted_box
 from training.evaluation.localisation_report import (
@@ -21,7 +22,6 @@ from training.evaluation.localisation_report import (
     MODEL,
     RANDOM,
     USUAL,
-    Precision,
     localisation_report,
 )
 from training.evaluation.maps import ClosedFormMaps, GradcamMaps

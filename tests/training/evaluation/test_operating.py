@@ -10,12 +10,8 @@ from tests.training.evaluation.samples import LABELS_AND_SCORES
 from training.evaluation.operating import (
     operating_point,
     pooled,
-    threshold_at_sensitivity,
-    threshold_at_specificity,
     youden_threshold,
 )
-
-shares = st.integers(0, 10).map(lambda tenths: tenths / 10)
 
 
 @given(LABELS_AND_SCORES, st.integers(-4, 4))
@@ -50,35 +46,6 @@ def test_pooled__adds_counts_and_has_no_threshold():
 
     assert (1.0, 2 / 3) == (both.sensitivity, both.specificity)
     assert np.isnan(both.threshold)
-
-
-@given(LABELS_AND_SCORES, shares)
-def test_threshold_at_sensitivity__is_the_highest_that_reaches_it(pair, sensitivity):
-    """The next higher one would miss too many."""
-    labels, scores = pair
-    threshold = threshold_at_sensitivity(labels, scores, sensitivity)
-    if not labels.any():
-        assert threshold is None
-        return
-
-    assert operating_point(labels, scores, threshold).sensitivity >= sensitivity
-    higher = np.concatenate([scores[scores > threshold], [np.inf]]).min()
-    if higher > threshold:
-        assert operating_point(labels, scores, higher).sensitivity < sensitivity
-
-
-@given(LABELS_AND_SCORES, shares)
-def test_threshold_at_specificity__is_the_lowest_that_reaches_it(pair, specificity):
-    """The next lower one would disturb too many; above all scores it is infinite."""
-    labels, scores = pair
-    threshold = threshold_at_specificity(labels, scores, specificity)
-    if labels.all():
-        assert threshold is None
-        return
-
-    assert operating_point(labels, scores, threshold).specificity >= specificity
-    if (lower := scores[scores < threshold]).size:
-        assert operating_point(labels, scores, lower.max()).specificity < specificity
 
 
 @given(LABELS_AND_SCORES)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.imaging.preprocess import InputContract, prepare
+from training.evaluation.bootstrap import Interval
 from training.evaluation.scores import Scores
 from training.quantisation.agreement import AUROC_LIMIT, IOU_LIMIT, Answers, Pictures, agreement, map_overlaps
 
@@ -79,6 +80,35 @@ def test_a_gain_beyond_the_limit_is_refused_too(pictures, logits, maps):
 
     assert found.auroc_shift > AUROC_LIMIT
     assert not found.is_accepted
+
+
+def test_an_interval_beyond_a_limit_is_refused(pictures, logits, maps):
+    """The number may be within by luck: what cannot be told from a change beyond the limit is not shown to be none."""
+    same = judged(pictures, logits, maps, logits, maps)
+    within, beyond = Interval(-AUROC_LIMIT, AUROC_LIMIT), Interval(-2 * AUROC_LIMIT, AUROC_LIMIT)
+
+    assert replace(same, aurocs=replace(same.aurocs, interval=within)).is_accepted
+    assert not replace(same, aurocs=replace(same.aurocs, interval=beyond)).is_accepted
+    assert replace(same, map_interval=Interval(IOU_LIMIT, 1.0)).is_accepted
+    assert not replace(same, map_interval=Interval(IOU_LIMIT - 0.001, 1.0)).is_accepted
+
+
+def test_changes_of_probability_and_flipped_calls_are_told(pictures, maps):
+    """Of 40 pictures one moves by 0.3, 24 by 0.1, in one finding of two; a quarter of the calls of one finding turn."""
+    original = np.full((NUM, 2), 0.5)
+    moved = original.copy()
+    moved[:24, 0] += 0.1
+    moved[24, 1] += 0.3
+    called = np.ones((NUM, 2), np.bool_)
+    called[: NUM // 4, 1] = False
+    after, before = (
+        Answers(Scores(FINDINGS, np.log(chance / (1 - chance)).astype(np.float32), chance), positive, maps)
+        for chance, positive in ((moved, called), (original, np.ones((NUM, 2), np.bool_)))
+    )
+
+    found = agreement(after, before, pictures, 0.5, num_resamples=20)
+
+    assert (0.3, 0.1, 1 / 8) == pytest.approx((found.largest_change, found.median_change, found.flips))
 
 
 def test_what_is_undefined_is_not_accepted(pictures, logits, maps):

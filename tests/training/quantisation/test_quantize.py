@@ -32,7 +32,7 @@ def arguments(site, *more: object) -> list[object]:
 
 def with_maps(iou: float) -> Agreement:
     """An agreement of which only the maps matter."""
-    return Agreement(1, 1, Comparison((), None, None, None), iou, None, 1, 0.0, 0.0)
+    return Agreement(1, 1, Comparison((), None, None, None), iou, None, 1, 0.0, 0.0, 0.0)
 
 
 def test_an_accepted_bundle_is_complete(site, capsys):

@@ -6,6 +6,7 @@ import pytest
 from models.imaging.geometry import Box
 from training.data.boxes import LabelledBox
 from training.data.dataset import Dataset, Row
+from training.evaluation.box_precision import Precision
 from training.evaluation.boxed import Case
 from training.evaluation.scores import Scores
 from training.reproduction.contrasts import difference
@@ -124,16 +125,20 @@ class TestBoxPrecision:
     )
     def test_is_over_the_boxes_that_were_drawn(self, finding, overlap, expected):
         """A flat map is neither hit nor miss, as in the paper's definition, and is counted beside."""
-        precision = box_precision(self.FOUND, finding, overlap)
+        precision, boxes, cases = box_precision(self.FOUND, finding, overlap)
 
         assert expected == precision.value
-        assert precision.drawn == precision.cases - 1
+        assert boxes == cases - 1
 
     def test_of_flat_maps_alone_is_undefined(self):
         """Nothing divided by nothing."""
         flat = Found(self.FOUND.cases[:1], np.array([np.nan]))
 
-        assert None is box_precision(flat, None, 0.25).value
+        assert (Precision(None, None), 0, 1) == box_precision(flat, None, 0.25)
+
+    def test_of_a_finding_without_boxes_is_undefined(self):
+        """None at all."""
+        assert (Precision(None, None), 0, 0) == box_precision(self.FOUND, "Effusion", 0.25)
 
 
 @pytest.mark.parametrize("row", table_of("table5").rows, ids=lambda row: row.key)
