@@ -6,7 +6,7 @@ import torch
 from lightning_fabric import Fabric
 
 from models.nets.architecture import Network
-from models.nets.checkpoint import initialise_encoder, save
+from models.nets.checkpoint import initialise_encoder, load, save
 from models.nets.slim_resnet import SlimClassifier
 from models.nets.vit import VitClassifier
 from training.description import NETWORK
@@ -30,7 +30,7 @@ def carry_out(recipe: Recipe, sources: Sources, start: Path | None, run: Run, en
         recipe: of any kind.
         sources: where its data sets lie.
         start: checkpoint that gives the trunk, or, for pre-training, the whole network; None for random weights.
-        run: folder; a checkpoint in it is continued.
+        run: folder; a checkpoint in it is continued, and a network without one is what is asked for.
         engine: how steps are executed.
         fabric: launched.
 
@@ -43,6 +43,7 @@ def carry_out(recipe: Recipe, sources: Sources, start: Path | None, run: Run, en
         FloatingPointError: the loss is not finite.
         ValueError: the recipe asks for what its data or its network cannot give.
     """
+    was_done = run.is_done and not isinstance(recipe, ProbeRecipe)  # which keeps no checkpoint, and is solved anew
     match recipe:
         case UnlabelledRecipe():
             network = _unlabelled(recipe, sources, start, run, engine, fabric)
@@ -54,7 +55,7 @@ def carry_out(recipe: Recipe, sources: Sources, start: Path | None, run: Run, en
             raise ValueError(f"{recipe.name}: {type(recipe).__name__} trains nothing")
     if network is None:
         return False
-    if fabric.is_global_zero:
+    if fabric.is_global_zero and not was_done:
         save(network, run.folder / NETWORK)
     fabric.barrier()  # the next run may start from this file
     return True
@@ -66,6 +67,8 @@ def _unlabelled(
     with fabric.rank_zero_first():  # packing
         material = unlabelled(recipe, sources)
     run.describe(recipe, material.rows, start)
+    if run.is_done:
+        return load(run.folder / NETWORK)
     return pretrain(recipe, material.images, run, engine, fabric, start)
 
 
@@ -80,7 +83,8 @@ def _labelled(
     with fabric.rank_zero_first():  # packing
         material = labelled(recipe, sources)
     if isinstance(recipe, FinetuneRecipe) and recipe.refit_head is not None:
-        require_both_kinds(material.findings, material.data.labels)
+        named = "refit_head (--set refit_head=None does without)"
+        require_both_kinds(material.findings, material.data.labels, named)
     network = build_classifier(recipe, len(material.findings))
     if isinstance(recipe, FinetuneRecipe) and recipe.refit_head is not None and not isinstance(network, VitClassifier):
         raise ValueError(f"{recipe.name}: refit_head is for vision transformers")  # the recipe's mistake
@@ -89,6 +93,8 @@ def _labelled(
     if isinstance(network, SlimClassifier):
         network.start_from_prevalence(torch.from_numpy(material.prevalence()))
     run.describe(recipe, material.rows, start)
+    if run.is_done:
+        return load(run.folder / NETWORK)
     if isinstance(recipe, FinetuneRecipe):
         trained = finetune(recipe, network, material.data, run, engine, fabric)
         if recipe.refit_head is not None and isinstance(trained, VitClassifier):

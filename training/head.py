@@ -15,7 +15,7 @@ from training.data.crops import normalise
 _BATCH = 64
 
 
-def require_both_kinds(findings: Sequence[str], labels: NDArray[np.float32], who: str = "refit_head") -> None:
+def require_both_kinds(findings: Sequence[str], labels: NDArray[np.float32], who: str) -> None:
     """Refuse labels, (N, F), on which no head can be solved; `who` asks for one.
 
     Raises:

@@ -147,8 +147,8 @@ def _supervised(recipe: Supervised, dataset: Dataset, split: str) -> list[Row]:
     """Rows of a split whose labels suffice."""
     complete = frozenset(dataset.findings)
     rows = [row for row in dataset.split(split) if row.known]
-    if recipe.known != "any":
-        rows = [row for row in rows if (row.known == complete) == (recipe.known == "all")]
+    if recipe.known == "all":
+        rows = [row for row in rows if row.known == complete]
     if split == "train" and not recipe.keep_boxes:
         rows = without_patients_of(rows, [row for row in dataset.rows if row.has_box])
     return rows
@@ -173,7 +173,8 @@ def _held(recipe: Supervised, datasets: Sequence[Dataset], sources: Sources) -> 
 def _permitted(rows: Sequence[Row], sources: Sources) -> list[Row]:
     permitted = [row for row in rows if row.may_ship or sources.any_licence]
     if rows and not permitted:
-        raise DataError("the terms of these images do not let weights be passed on; --any-licence takes them anyway")
+        names = ", ".join(sorted({row.source for row in rows} - {""})) or "these images"
+        raise DataError(f"the terms of {names} do not let weights be passed on; --any-licence takes them anyway")
     return permitted
 
 

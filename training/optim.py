@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from timm.optim import param_groups_weight_decay
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
@@ -12,14 +13,10 @@ def pretraining_groups(network: nn.Module, weight_decay: float) -> list[dict[str
 
     Class and mask tokens decay, as in the reference, whose rule looks at the number of dimensions alone.
 
-    Source: timm's add_weight_decay as used by facebookresearch/mae.
+    Source: timm, as used by facebookresearch/mae.
     """
-    decay: list[nn.Parameter] = []
-    no_decay: list[nn.Parameter] = []
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            (no_decay if parameter.ndim <= 1 or name.endswith(".bias") else decay).append(parameter)
-    return [{"params": no_decay, "weight_decay": 0.0}, {"params": decay, "weight_decay": weight_decay}]
+    groups: list[dict[str, Any]] = param_groups_weight_decay(network, weight_decay)
+    return groups
 
 
 def layer_id(name: str, depth: int) -> int:

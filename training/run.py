@@ -85,6 +85,11 @@ class Run:
         """Whether the folder holds a checkpoint, or the network that a run leaves at its end."""
         return any((self.folder / name).exists() for name in (CHECKPOINT, NETWORK))
 
+    @property
+    def is_done(self) -> bool:
+        """Whether the network is there that a run leaves, and its checkpoint was removed, as the larger file."""
+        return (self.folder / NETWORK).exists() and not (self.folder / CHECKPOINT).exists()
+
     def load(self) -> dict[str, Any] | None:
         """The state saved last, or None for a fresh run; lines of the log that it does not know are cut off.
 

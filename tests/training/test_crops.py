@@ -43,6 +43,29 @@ def test_a_smaller_scale_shows_less_of_the_picture():
     assert span(crop(0, (0.1, 0.2))) < 0.7 * span(crop(0, (0.9, 1.0)))
 
 
+def test_a_crop_has_the_area_and_the_shape_that_are_asked_for_and_lies_anywhere_in_the_picture():
+    """Area evenly over the range, width to height from 3/4 to 4/3; each edge of the picture is met, none crossed."""
+    theta = draw_crops(20_000, (0.3, 0.5), torch.Generator().manual_seed(0))
+
+    width, height = theta[:, 0, 0].abs(), theta[:, 1, 1]
+    area, shape = width * height, width / height
+    assert [0.3, 0.4, 0.5] == pytest.approx([area.min().item(), area.mean().item(), area.max().item()], abs=2e-3)
+    assert [3 / 4, 1, 4 / 3] == pytest.approx(
+        [shape.min().item(), shape.log().mean().exp().item(), shape.max().item()], abs=5e-3
+    )
+    for side, place in ((width, theta[:, 0, 2]), (height, theta[:, 1, 2])):
+        share = place / (1 - side)  # -1 at one edge, 1 at the other
+        assert [-1, 0, 1] == pytest.approx([share.min().item(), share.mean().item(), share.max().item()], abs=2e-2)
+        assert share.abs().max() <= 1 + 1e-5
+
+
+def test_a_crop_that_would_not_fit_is_cut():
+    """Most of almost the whole area, at another shape than the picture's."""
+    theta = draw_crops(1000, (0.9, 1.0), torch.Generator().manual_seed(0))
+
+    assert 1 == theta[:, :, :2].abs().max()
+
+
 def test_about_half_are_mirrored():
     """In a mirrored ramp brightness falls to the right."""
     crops = crop(0, (0.5, 1.0), 400).float()
@@ -107,6 +130,18 @@ class TestRandAugment:
         result = operation.aug_fn(picture, *GOLDEN["level_args"][case], **kwargs)
 
         assert np.array_equal(images[case].numpy(), np.array(result))
+
+    def test_the_policy_is_the_official_code_s(self):
+        """Two of its fifteen operations, drawn with replacement, each made half of the time, at the same strength."""
+        policy = rand_augment_transform(POLICY, {"img_mean": (129,)})
+        strengths = {one.name: one.level_fn(6, {}) if one.level_fn else () for one in policy.ops}
+
+        assert GOLDEN["ops"] == [one.name for one in policy.ops]
+        assert (2, None) == (policy.num_layers, policy.choice_weights)
+        assert {(0.5, 6, 0.5)} == {(one.prob, one.magnitude, one.magnitude_std) for one in policy.ops}
+        for name, strength in strengths.items():  # of either sign, where there are two
+            signs = [GOLDEN["level_args"].get(f"{name}.{sign}") for sign in ("pos", "neg")]
+            assert any(wanted == pytest.approx(strength) for wanted in signs if wanted is not None), name
 
     def test_a_grey_channel_is_changed_as_three_equal_ones(self):
         """What allows to work on one."""

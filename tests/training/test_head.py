@@ -31,7 +31,7 @@ def test_pooled_features__are_what_the_head_multiplies(head):
 
 
 def test_refit_head__separates_what_features_separate_and_leaves_the_trunk():
-    """Bright against dark; the standardisation is folded into the weights."""
+    """Bright against dark; the standardisation is folded in, so that probabilities average to the prevalence."""
     network, (images, labels) = classifier(), material()
     before = {name: value.clone() for name, value in network.state_dict().items() if not name.startswith("head.")}
 
@@ -40,6 +40,7 @@ def test_refit_head__separates_what_features_separate_and_leaves_the_trunk():
     with torch.inference_mode():
         logits = network(normalise(torch.from_numpy(images))).numpy()
     assert logits[1::2].min() > logits[::2].max()
+    assert labels[:, 0].mean() == pytest.approx((1 / (1 + np.exp(-logits[:, 0]))).mean(), abs=1e-3)
     assert all(torch.equal(value, network.state_dict()[name]) for name, value in before.items())
 
 
@@ -58,7 +59,7 @@ def test_require_both_kinds__names_what_is_lacking():
     """Before the first step of a run that would solve its head at the end."""
     labels = np.array([[0, 1, np.nan], [1, 1, 0]], np.float32)
 
-    with pytest.raises(ValueError, match=r"^refit_head needs .* Mass, Nodule lack one kind"):
-        require_both_kinds(["Edema", "Mass", "Nodule"], labels)
+    with pytest.raises(ValueError, match=r"^a head needs .* Mass, Nodule lack one kind"):
+        require_both_kinds(["Edema", "Mass", "Nodule"], labels, "a head")
     with pytest.raises(ValueError, match=r"^a probe needs .* Nodule lacks one kind"):
         require_both_kinds(["Nodule"], labels[:, 2:], "a probe")

@@ -36,6 +36,25 @@ def test_a_run_says_where_its_network_lies(site, capsys):
     assert 6 == json.loads((site / "run" / "run.json").read_text())["num_images"]
 
 
+@pytest.mark.parametrize("command", ["pretrain", "finetune"])
+def test_a_run_that_is_done_is_not_made_again(site, capsys, command):
+    """Though its checkpoint, the larger file, was removed; under another recipe it is refused all the same."""
+    kept = CHANGES if command == "pretrain" else [one for one in CHANGES if "mask" not in one] + ["refit_head=None"]
+    everything = arguments(site, *(part for change in kept for part in ("--set", change)), "--workers", 0)
+    assert run(command, "vit_tiny16_cpu", *everything)
+    folder = site / "run"
+    (folder / "checkpoint.pt").unlink()
+    made = {file.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in folder.iterdir()}
+    capsys.readouterr()
+
+    assert run(command, "vit_tiny16_cpu", *everything, "--resume", "auto")
+
+    assert f"{folder / 'network.safetensors'}: made of 6 images\n" in capsys.readouterr().out
+    assert made == {file.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in folder.iterdir()}
+    with pytest.raises(ValueError, match=r"recipe\.seed was 0, is 1"):
+        run(command, "vit_tiny16_cpu", *everything, "--resume", "auto", "--set", "seed=1")
+
+
 @pytest.mark.parametrize(
     ("command", "recipe"),
     [

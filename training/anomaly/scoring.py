@@ -91,7 +91,7 @@ def seam_ratio(values: NDArray[np.floating], known: NDArray[np.bool_], patch_px:
     on = off = np.zeros(0)
     for axis in (0, 1):
         steps = np.abs(np.diff(values.astype(np.float64), axis=axis))
-        both = np.logical_and(*(np.take(known, range(i, known.shape[axis] - 1 + i), axis) for i in (0, 1)))
+        both = known[1:] & known[:-1] if axis == 0 else known[:, 1:] & known[:, :-1]
         is_border = (np.arange(1, values.shape[axis]) % patch_px == 0)[:, None]
         is_border = np.broadcast_to(is_border if axis == 0 else is_border.T, steps.shape)
         on, off = np.append(on, steps[both & is_border]), np.append(off, steps[both & ~is_border])

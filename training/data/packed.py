@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +82,7 @@ def pack(files: Sequence[Path], contract: InputContract, cache: Path) -> NDArray
 
     Raises:
         DataError: files are missing, or one does not decode; the message names them.
+        OSError: the array cannot be written, as on a full disk; nothing of it is left behind.
     """
     described = [[str(file), *seen] for file, seen in zip(files, _sizes_and_times(files), strict=True)]
     key = [described, contract.side, contract.geometry, contract.padding]
@@ -89,16 +91,31 @@ def pack(files: Sequence[Path], contract: InputContract, cache: Path) -> NDArray
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}.partial.npy")  # others may be packing the same
-        shape = (len(files), contract.side, contract.side)
-        array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
-        with ThreadPoolExecutor() as pool:  # Pillow releases the lock while it decodes and resizes
-            images = pool.map(lambda file: read_input(file, contract).image, files)
-            for index, image in enumerate(tqdm(images, total=len(files), desc="packing", unit="img")):
-                array[index] = image
-        array.flush()
-        partial.rename(target)
+        try:
+            _write(files, contract, partial)
+            partial.rename(target)
+        finally:
+            partial.unlink(missing_ok=True)
     packed: NDArray[np.uint8] = np.load(target, mmap_mode="r")
     return packed
+
+
+def _write(files: Sequence[Path], contract: InputContract, path: Path) -> None:
+    """One square after another: on a full disk a write fails, where a mapped array would kill the process."""
+    shape = (len(files), contract.side, contract.side)
+    pool = ThreadPoolExecutor()  # Pillow releases the lock while it decodes and resizes
+    images = pool.map(lambda file: read_input(file, contract).image, files)
+    try:
+        with path.open("wb") as stream:
+            np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            for image in tqdm(images, total=len(files), desc="packing", unit="img"):
+                stream.write(image.tobytes())
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise OSError(f"{len(files)} packed images of {math.prod(shape) / 1e9:.1f} GB do not fit: {error}") from error
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an error nobody wants the rest
 
 
 def _sizes_and_times(files: Sequence[Path]) -> list[tuple[int, int]]:

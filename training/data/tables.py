@@ -63,14 +63,13 @@ def records(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) ->
         if missing := [name for name in columns if name not in header]:
             raise DataError(f"{path} lacks the columns {missing}")
         width = len(header)
-        places = [header.index(name) if name in header else width for name in (*columns, *optional)]
+        places = [header.index(name) if name in header else None for name in (*columns, *optional)]
         for row in tqdm(reader, desc=path.name, unit="row", delay=1, leave=False):
             if len(row) != width and (len(row) < width or any(row[width:])):
                 if not row:
                     continue
                 raise DataError(f"{path} line {reader.line_num}: {len(row)} fields where the header has {width}")
-            row[width:] = [""]
-            yield reader.line_num, tuple([row[place] for place in places])
+            yield reader.line_num, tuple(["" if place is None else row[place] for place in places])
 
 
 @contextmanager

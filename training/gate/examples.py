@@ -40,13 +40,13 @@ class Pool:
         names, places, counts = np.unique(
             [picture.group for picture in owners], return_inverse=True, return_counts=True
         )
+        if not (upright.any() and (~is_chest).any()):
+            raise ValueError(f"chests and other pictures are both needed; there are {', '.join(names)}")
         weights = (1 / np.sqrt(counts))[places]
         turned = is_chest & ~upright
         weights[upright] /= weights[upright].sum()
         weights[~is_chest] /= weights[~is_chest].sum()
         weights[turned] *= _TURNED_WEIGHT / weights[turned].sum()
-        if not (upright.any() and (~is_chest).any()):
-            raise ValueError(f"chests and other pictures are both needed; there are {', '.join(names)}")
         return Examples(self.features[kept].astype(np.float32), upright.astype(np.float32), weights.astype(np.float32))
 
 

@@ -58,11 +58,12 @@ def thresholds(pictures: Sequence[Picture], left_out: Logits) -> dict[str, float
 
     Each fold's radiographs give a quantile of their own, and the median over folds is taken: logits of different
     networks do not compare well, and a network that missed the largest collection says little of the one that ships.
+    A blank radiograph has no logits and says nothing.
     """
     found = []
     for groups in folds(pictures):
         wanted = [p.is_chest and p.group in groups and not p.group.startswith(DRAWN_PREFIX) for p in pictures]
-        chests = left_out[np.array(wanted, bool)]
+        chests = left_out[np.array(wanted, bool) & (left_out[:, 0] > BLANK)]
         if len(chests):
             best = chests.max(axis=1)
             lowest = np.quantile(best, (REFUSED_SHARE, COLOURED_REFUSED_SHARE))

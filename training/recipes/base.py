@@ -43,7 +43,8 @@ FINETUNE_CNN = FinetuneRecipe(
     eval_every=10,
 )
 
-# Defaults of main_linprobe_chestxray.py; no README has a command. 512 a GPU, on the 8 GPUs of all other commands.
+# Defaults of main_linprobe_chestxray.py; no README has a command. 512 a GPU, on the 8 GPUs of all other commands. The
+# paper (section 5) has a batch of 16,384, 10 epochs of warm-up and 100 in all.
 LINPROBE = LinprobeRecipe(
     name="linprobe_vit_s16",
     data=("chestxray14",),
@@ -52,10 +53,6 @@ LINPROBE = LinprobeRecipe(
     optim=Optim(epochs=90, batch=4096, base_lr=0.1, warmup_epochs=10, weight_decay=0.0),
     crop_scale=(0.08, 1.0),
     eval_every=10,
-)
-# Section 5 of the paper: a batch of 16,384, 10 epochs of warm-up and 100 in all.
-LINPROBE_AS_IN_PAPER = replace(
-    LINPROBE, name="linprobe_vit_s16-paper", optim=replace(LINPROBE.optim, epochs=100, batch=16_384)
 )
 
 

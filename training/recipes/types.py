@@ -6,7 +6,7 @@ from typing import Literal
 from models.imaging.preprocess import Geometry
 
 Normalisation = Literal["grey", "imagenet", "per-dataset"]
-Known = Literal["all", "any", "some"]
+Known = Literal["all", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class FinetuneRecipe(Recipe):
         rand_augment: timm's policy, or `none`.
         crop_scale: share of the area that a crop keeps.
         eval_every: epochs between scorings of the validation split; the best of them is kept. 0 keeps the last epoch.
-        known: which rows are used: those with `all` labels known, with `any`, or with `some` but not all.
+        known: which rows are used: those with `all` labels known, or with `any`.
         keep_boxes: train on patients with a radiologist's box, too.
         folds: parts into which the training patients are cut, by a hash; 0 uses all of them.
         held_fold: the part that is left out, from 0.

@@ -8,7 +8,7 @@ import pytest
 from models.imaging.phantom import draw
 from models.imaging.preprocess import Geometry, InputContract
 from training.anomaly.field import WORKING_SIDE_PX, chest_field, working_picture
-from training.anomaly.implants import BENCHMARK_SEED, KINDS, VERSION, implant, to_model
+from training.anomaly.implants import BENCHMARK_SEED, KINDS, VERSION, Implanted, implant, to_model
 
 # Of pixels and truth on `chequered`, seed 20261125, index 3. They change with VERSION, and with nothing else.
 FIXED = {
@@ -99,6 +99,16 @@ def test_to_model__keeps_truth_on_its_anomaly(phantom, geometry):
     change = np.abs(marked.image.astype(int) - plain.image)
     assert (224, 224) == truth.shape
     assert truth[change > 0.5 * change.max()].mean() > 0.95
+
+
+def test_to_model__a_pixel_is_in_the_truth_if_a_quarter_of_it_is():
+    """Of 4 x 4 pixels that become one: four are enough, three are not."""
+    truth = np.zeros((256, 256), np.bool_)
+    truth[:1, :4] = truth[4:5, 4:7] = True
+
+    _, shown = to_model(Implanted(np.zeros((256, 256), np.uint8), truth), InputContract(64))
+
+    assert [[0, 0]] == np.argwhere(shown).tolist()
 
 
 def test_chest_field__is_dark_and_in_the_chest(phantom):

@@ -2,15 +2,19 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from models.imaging.geometry import Box, Letterbox
-from models.imaging.preprocess import ModelInput
-from training.anomaly.benchmark import CLEAN, Case
-from training.anomaly.boxed import mark_box
+from models.imaging.preprocess import InputContract, ModelInput
+from models.labels import CHESTXRAY14
+from training.anomaly.benchmark import CLEAN, COMPLETE, Case, normal_groups
+from training.anomaly.boxed import box_cases, mark_box
 from training.anomaly.methods import ONE_MASK, PRODUCT
 from training.anomaly.report import ALL, AP, AUROC, BY_IMAGE, LARGEST_SCORE, MEAN_SCORE, group_report
 from training.anomaly.scoring import CHANCE, score_methods, seam_ratio
+from training.data.boxes import LabelledBox
 from training.data.dataset import Row
+from training.evaluation import boxed
 
 SIDE, NUM = 64, 24
 
@@ -115,3 +119,42 @@ def test_mark_box__is_where_the_picture_is():
 
     assert inside[32:48, 32:].all()
     assert 16 * 32 == inside.sum()
+
+
+def test_box_cases__all_boxes_of_a_picture_are_one_truth(tmp_path):
+    """Two findings in two corners; another picture has its own."""
+    files = [tmp_path / name for name in ("a.png", "b.png")]
+    for file in files:
+        Image.fromarray(np.zeros((64, 64), np.uint8)).save(file)
+    corners = (Box(0, 0, 0.5, 0.5), Box(0.5, 0.5, 1, 1))
+    boxes = [
+        boxed.Case(Row(file, frozenset(), frozenset(), file.name), LabelledBox(file.name, "Mass", corner))
+        for file, corner in zip((files[0], files[0], files[1]), (*corners, corners[0]), strict=True)
+    ]
+
+    both, one = box_cases(boxes, InputContract(64))
+
+    assert ("a.png", "b.png") == (both.row.patient, one.row.patient)
+    assert (32 * 32 * 2, 32 * 32) == (both.truth.sum(), one.truth.sum())
+    assert both.truth[:32, :32].all()
+    assert both.truth[32:, 32:].all()
+
+
+def test_normal_groups__have_neither_findings_nor_flags():
+    """Those read for all findings come together, others by source; of each the first few."""
+    whole, alone = frozenset(CHESTXRAY14), frozenset({"Pneumonia"})
+    rows = [
+        Row("0", frozenset(), whole, "p", "val", flag="inverted"),
+        Row("1", frozenset({"Mass"}), whole, "p", "val"),
+        Row("2", frozenset(), whole, "p", "train"),
+        Row("3", frozenset(), whole, "p", "val"),
+        Row("4", frozenset(), alone, "p", source="kermany"),
+        Row("5", frozenset(), alone, "p", source="kermany"),
+        Row("6", frozenset(), frozenset(), "p", source="unread"),
+    ]
+
+    groups = normal_groups(rows, "val", 1)
+
+    assert {COMPLETE: ["3"], "kermany": ["4"]} == {
+        name: [str(row.file) for row in group] for name, group in groups.items()
+    }

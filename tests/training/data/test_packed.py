@@ -1,5 +1,7 @@
 """Packed images: decoded once, seen as one array, and refused by name where a file is no image."""
 
+import resource
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -49,7 +51,9 @@ class TestPack:
         assert seen[0][0] == seen[1][0]
         assert not np.array_equal(seen[0][1], seen[1][1])
 
-    @pytest.mark.parametrize("other", [InputContract(40), InputContract(32, Geometry.CENTER_CROP)])
+    @pytest.mark.parametrize(
+        "other", [InputContract(40), InputContract(32, Geometry.CENTER_CROP), InputContract(32, padding=7)]
+    )
     def test_another_square_is_another_array(self, files, tmp_path, other):
         """A stale cache would train on the wrong geometry."""
         pack(files, CONTRACT, tmp_path)
@@ -67,14 +71,30 @@ class TestPack:
         assert not (tmp_path / "cache").exists()
 
     def test_a_file_that_is_no_image_is_named(self, files, tmp_path):
-        """And leaves no array behind that a later call would take for whole."""
+        """And leaves nothing behind: no array that a later call would take for whole, no gigabytes of a part."""
         broken = tmp_path / "broken.png"
         broken.write_bytes(files[0].read_bytes()[:100])
 
         with pytest.raises(DataError, match=r"broken\.png: "):
             pack([*files, broken], CONTRACT, tmp_path / "cache")
 
-        assert [] == [path for path in (tmp_path / "cache").glob("*.npy") if "partial" not in path.name]
+        assert [] == list((tmp_path / "cache").iterdir())
+
+    def test_a_full_disk_is_said_and_leaves_nothing_behind(self, files, tmp_path):
+        """The process would be killed by a signal if the array were mapped before there is room for it."""
+        kept = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 * 32 * 32, kept[1]))
+        try:
+            with pytest.raises(OSError, match=r"3 packed images of 0\.0 GB do not fit: .*large"):
+                pack(files, CONTRACT, tmp_path / "cache")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+
+        assert [] == list((tmp_path / "cache").iterdir())
+
+    def test_no_files_are_an_array_of_none(self, tmp_path):
+        """One of several data sets may have no row in a fold."""
+        assert (0, 32, 32) == pack([], CONTRACT, tmp_path).shape
 
 
 class TestReadRadiograph:

@@ -81,6 +81,16 @@ def test_chests__carriers_of_one_collection_are_one_group(material):
     assert ["nih", "nih"] == [one.group for one in chests(renamed)]
 
 
+def test_chests__have_the_aspect_of_the_picture_and_those_with_a_flag_are_left_out(material):
+    """One that is upside down, or inverted, is no upright chest of the right polarity."""
+    row = read_manifest(material / "manifest.csv")[0]
+    flags = ("", "upside down", "inverted", "patient unknown")
+
+    found = list(chests(replace(row, flag=flag) for flag in flags))
+
+    assert [70 / 80] * 2 == [one.aspect for one in found]
+
+
 def test_pool__a_chest_has_more_upright_views_than_turned_ones_and_others_four_of_any():
     """Varied upright chests are what keeps a collection that the network never saw from being refused."""
     square = draw(0, 96, 96)
@@ -137,3 +147,11 @@ class TestTables:
             "upside down": "0.0000",
             "turned right": "1.0000",
         } == shares
+
+    def test_a_chest_that_looks_turned_as_it_is_is_found_after_no_turn(self):
+        """Its best view is another: what the service says of a turn of it would be wrong."""
+        logits = np.array([[0.0, 5, -5, -5]])
+        lines = turn_lines([picture("x", is_chest=True)], logits, self.NETWORK)
+        shares = [line.split("|")[4].strip() for line in lines[2:]]
+
+        assert ["1.0000", "0.0000", "0.0000", "0.0000"] == shares
