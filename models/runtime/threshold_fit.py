@@ -1,7 +1,7 @@
 """Choosing the three threshold sets of a bundle from calibrated probabilities and labels.
 
-A threshold lies half way between the score that it has to call positive and the next one below, so that the rounding of
-another machine moves no image across it.
+Those for a sensitivity or a specificity lie half way between the lowest score that they have to call positive and the
+next one below, so that the rounding of another machine moves no image across them.
 """
 
 from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ from timm.data.auto_augment import AugmentOp, rand_augment_transform
 
 from tests import goldens
 from training.data.augment import NO_AUGMENT, RandAugment, draw_seeds
-from training.data.crops import GREY_MEAN, GREY_STD, draw_crops, normalise, normalise_by, statistics_table
+from training.data.crops import GREY_MEAN, GREY_STD, crop_on_host, draw_crops, normalise, normalise_by, statistics_table
 from training.data.crops import crop as cut
 
 POLICY = "rand-m6-mstd0.5-inc1"
@@ -94,6 +94,36 @@ def test_without_a_scale_the_whole_picture_is_kept():
 
     for one in crop(0, None, 8).float():
         assert min((one - expected).abs().max().item() for expected in allowed.values()) <= 1
+
+
+class TestOnHost:
+    def test_it_shows_what_the_device_shows(self):
+        """Of a picture without detail, mirrored or not; smoothing takes nothing from it."""
+        theta = draw_crops(64, (0.08, 1.0), torch.Generator().manual_seed(3))
+
+        there, here = cut(ramp(64), theta, 48), crop_on_host(ramp(64), theta, 48)
+
+        assert (64, 48, 48) == tuple(here.shape)
+        assert torch.uint8 == here.dtype
+        assert (there.int() - here.int()).abs().max() <= 4  # of 255; at the border Pillow leaves out what is not there
+
+    def test_the_whole_picture_is_what_pillow_makes_of_it(self):
+        """To the bit: nothing is lost at the edges."""
+        noise = torch.randint(256, (4, 64, 80), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+        theta = torch.tensor([[1.0, 0, 0], [0, 1, 0]]).expand(4, -1, -1)
+
+        expected = [
+            np.asarray(Image.fromarray(one.numpy()).resize((48, 48), Image.Resampling.BICUBIC)) for one in noise
+        ]
+        assert np.array_equal(expected, crop_on_host(noise, theta, 48).numpy())
+
+    def test_what_is_shrunk_is_smoothed(self):
+        """Fine stripes become grey, not coarser stripes."""
+        stripes = (torch.arange(256) % 2 * 255).to(torch.uint8).expand(1, 256, 256)
+        theta = torch.tensor([[[1.0, 0, 0], [0, 1, 0]]])
+
+        inside = crop_on_host(stripes, theta, 64)[0, :, 4:-4].int()
+        assert (inside - 127).abs().max() <= 8
 
 
 class TestStatistics:

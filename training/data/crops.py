@@ -1,9 +1,11 @@
-"""Random crops and normalisation: drawn on the host from an owned generator, made on the device that trains."""
+"""Random crops and normalisation: drawn on the host from an owned generator, made there or on the device."""
 
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
@@ -91,3 +93,29 @@ def crop(images: Tensor, theta: Tensor, side_px: int) -> Tensor:
             images.unsqueeze(1).float(), grid, mode="bicubic", padding_mode="border", align_corners=False
         )
     return crops.squeeze(1).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def crop_on_host(images: Tensor, theta: Tensor, side_px: int) -> Tensor:
+    """Cut and resize on the CPU, bicubic; what is shrunk is smoothed, which `crop` does not do.
+
+    Args:
+        images: (B, H, W) uint8.
+        theta: (B, 2, 3) from `draw_crops`.
+        side_px: rows and columns of the result.
+
+    Returns:
+        (B, side_px, side_px) uint8.
+
+    Source: Pillow, by which torchvision's RandomResizedCrop resizes in the official code.
+    """
+    height, width = images.shape[1:]
+    centre, half = (theta[:, :, 2].numpy() + 1) / 2, theta.diagonal(dim1=1, dim2=2).abs().numpy() / 2
+    low, high = (centre - half).clip(0, 1) * (width, height), (centre + half).clip(0, 1) * (width, height)
+    boxes = np.concatenate([low, high], axis=1).tolist()
+    crops = [
+        np.asarray(Image.fromarray(image).resize((side_px, side_px), Image.Resampling.BICUBIC, box))
+        for image, box in zip(images.numpy(), boxes, strict=True)
+    ]
+    stacked = torch.from_numpy(np.stack(crops))
+    is_mirrored = theta[:, 0, 0] < 0
+    return torch.where(is_mirrored[:, None, None], stacked.flip(2), stacked)

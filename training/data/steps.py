@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from training.data.augment import RandAugment, draw_seeds
-from training.data.crops import crop, draw_crops
+from training.data.crops import crop_on_host, draw_crops
 from training.data.draws import generator_of, rows_of
 from training.data.packed import PackedImages
 
@@ -180,5 +180,5 @@ class AugmentedLoad:
         """See the class."""
         batch = dict(batch)
         pixels = torch.from_numpy(self.images.take(batch["rows"].numpy()))
-        crops = crop(pixels, batch.pop("theta").squeeze(1), self.side_px)
+        crops = crop_on_host(pixels, batch.pop("theta").squeeze(1), self.side_px)
         return {**batch, "crops": self.augment(crops, batch.pop("seeds"))}
