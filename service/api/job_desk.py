@@ -115,8 +115,8 @@ class JobDesk:
             raise OverloadedError("as many jobs as can be taken in at once are on their way")
         self._num_intakes += 1
         try:
-            await self.ask(lambda: require_claimable(self.ledger, self.store))
-            await self.run(self.store.require_room)
+            await self.ask(self.ledger.ping)
+            await self.run(self._require_place)
             intake = Intake(self.store, self._limits, new_job_id(), self._unpacking)
             try:
                 yield intake
@@ -125,6 +125,11 @@ class JobDesk:
                 raise
         finally:
             self._num_intakes -= 1
+
+    def _require_place(self) -> None:
+        """Tell of a store that is another's, or full, before an upload rather than after it."""
+        require_claimable(self.ledger, self.store)
+        self.store.require_room()
 
     async def commit(self, intake: Intake, question: Question, key: str | None) -> JobStatus:
         """Accept the job, and have it started. Raises as `Intake.commit`."""

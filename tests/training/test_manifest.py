@@ -137,6 +137,20 @@ class TestTable:
         with pytest.raises(DataError, match=message):
             read_folder(path)
 
+    def test_a_table_that_is_no_utf_8_is_named(self, tmp_path):
+        """As some spreadsheets write them."""
+        (tmp_path / "m.csv").write_bytes("file,label\nbö.png,Mass\n".encode("latin-1"))
+
+        with pytest.raises(DataError, match=r"m\.csv is not in UTF-8"):
+            read_manifest(tmp_path / "m.csv")
+
+    def test_a_table_with_another_delimiter_shows_what_was_read(self, tmp_path):
+        """So that its writer sees why the columns are not there."""
+        (tmp_path / "m.csv").write_text("file;label\na.png;Mass\n")
+
+        with pytest.raises(DataError, match=r"lacks the columns \['file', 'label'\]; cut at commas, it has file;label"):
+            read_manifest(tmp_path / "m.csv")
+
     def test_a_folder_stands_for_its_manifest(self, tmp_path):
         """As the other data sets are named by their folders."""
         path = write_csv(tmp_path / "manifest.csv", [record(label="Mass")])

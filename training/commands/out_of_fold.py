@@ -11,7 +11,7 @@ from training.evaluation.report import findings_report
 from training.evaluation.report_json import Json, comparison_json, findings_json
 from training.evaluation.report_text import comparison_lines, findings_lines
 from training.evaluation.scores import Scores
-from training.evaluation.within_folds import Beside, Estimate, beside, beside_lines
+from training.evaluation.within_folds import Beside, beside, beside_lines
 from training.out_of_fold import OUT_OF_FOLD, SUMMARY, OutOfFold, joint_scores, read_out_of_fold
 
 
@@ -86,11 +86,7 @@ def _within_folds(outcomes: Sequence[OutOfFold], options: argparse.Namespace) ->
 
 
 def _beside(numbers: Beside) -> Json:
-    return {"pooled": _estimate(numbers.pooled), "within_folds": _estimate(numbers.within)}
-
-
-def _estimate(estimate: Estimate) -> Json:
-    return {"mean_auroc": estimate.value, "interval": None if estimate.interval is None else [*estimate.interval]}
+    return {"pooled": numbers.pooled.as_json(), "within_folds": numbers.within.as_json()}
 
 
 def _title(folders: Sequence[Path]) -> str:

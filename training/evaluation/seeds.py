@@ -114,7 +114,7 @@ def seeds_json(comparison: SeedsComparison) -> dict[str, Json]:
     return {
         "a": _side_json(comparison.a),
         "b": None if b is None else _side_json(b),
-        "difference": None if difference is None else _json(difference),
+        "difference": None if difference is None else difference.as_json(),
         "seed_standard_error": comparison.seed_error,
         "findings_defined": comparison.num_defined,
         "findings": comparison.num_findings,
@@ -140,13 +140,9 @@ def _cells(estimate: Estimate) -> list[str]:
     return [number(estimate.value), ends(estimate.interval)]
 
 
-def _json(estimate: Estimate) -> Json:
-    return {"mean_auroc": estimate.value, "interval": None if estimate.interval is None else [*estimate.interval]}
-
-
 def _side_json(side: Side) -> Json:
     return {
-        "networks": [_json(one) for one in side.networks],
-        "mean": _json(side.mean),
+        "networks": [one.as_json() for one in side.networks],
+        "mean": side.mean.as_json(),
         "standard_deviation": side.deviation,
     }

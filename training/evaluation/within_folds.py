@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from training.evaluation.bootstrap import FEW_DEFINED_OF_A_MEAN, Interval, Resampling, interval, mean_draws
 from training.evaluation.ranks import Ranking
+from training.evaluation.report_json import Json
 from training.evaluation.table import UNDEFINED, ends, number, table
 
 
@@ -34,6 +35,10 @@ class Estimate:
 
     value: float | None
     interval: Interval | None
+
+    def as_json(self) -> Json:
+        """Unrounded."""
+        return {"mean_auroc": self.value, "interval": None if self.interval is None else [*self.interval]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,27 +66,25 @@ class TestSaliencyMap:
         assert made.max() == 1
         assert made[112:128, 112:128].max() == 1
 
-    def test_a_hot_cell_whose_middle_lies_in_the_padding_is_one_at_the_picture_s_edge(self):
-        """Its peak is outside; what is seen of it, within, is the maximum."""
-        placement = Letterbox(200, 90, 224)
-        grid = np.zeros((14, 14))
-        grid[:, 3] = 1.0  # columns 48 to 63, of which 61 is the first of the picture
+    @pytest.mark.parametrize(
+        ("width", "cells", "column", "seen"),
+        [
+            # Columns 48 to 63, of which 61 is the first of the picture: the peak is outside, its edge is the maximum.
+            (90, 14, 3, slice(61, 62)),
+            # Columns 56 to 83: beside them lie cells that are all padding, and nothing of their 0 seeps in.
+            (100, 8, 2, slice(56, 70)),
+        ],
+    )
+    def test_a_hot_cell_at_the_picture_s_edge_is_one_up_to_it(self, width, cells, column, seen):
+        """Wherever its middle lies."""
+        placement = Letterbox(200, width, 224)
+        grid = np.zeros((cells, cells))
+        grid[:, column] = 1.0
 
         made = saliency_map(grid, placement)
 
-        assert 61 == placement.content[1]
-        assert {1.0} == set(made[:, 61].tolist())
-
-    def test_the_outermost_cell_goes_on_to_the_picture_s_edge(self):
-        """Beside it lie cells that are all padding; nothing of their 0 seeps in."""
-        placement = Letterbox(200, 100, 224)
-        grid = np.zeros((8, 8))
-        grid[:, 2] = 1.0  # columns 56 to 83, of which 56 is the first of the picture
-
-        made = saliency_map(grid, placement)
-
-        assert 56 == placement.content[1]
-        assert {1.0} == set(made[:, 56:70].ravel().tolist())
+        assert seen.start == placement.content[1]
+        assert {1.0} == set(made[:, seen].ravel().tolist())
 
     def test_a_map_without_evidence_has_no_box(self):
         assert largest_box(saliency_map(np.zeros((14, 14)), Letterbox(10, 10, 224)), 0.5) is None

@@ -39,6 +39,13 @@ def test_open_dataset__names_what_does_not_exist(tmp_path, name, options, compla
         open_dataset(name, tmp_path, **options)
 
 
+@pytest.mark.parametrize(("there", "told"), [("chexpert", "; chexpert lies there: name it by --dataset"), (None, "$")])
+def test_open_dataset__says_what_a_folder_without_a_manifest_holds(twin, tmp_path, there, told):
+    """`manifest` is what commands take it for where nothing is said."""
+    with pytest.raises(DataError, match=rf"holds no manifest\.csv{told}"):
+        open_dataset("manifest", tmp_path if there is None else twin(there))
+
+
 class TestFindRoots:
     def test_folders_that_carry_the_names_are_found(self, tmp_path):
         """One folder for all data sets, each in a sub-folder."""
